@@ -1,0 +1,163 @@
+package topology
+
+import (
+	"cmp"
+	"slices"
+	"strconv"
+	"strings"
+	"unicode"
+
+	"tapetum.dev/tapetum/internal/inventory"
+)
+
+// shortlist is for how many candidates of a zone the load is asked: it costs the
+// API server a list of pods each.
+const shortlist = 8
+
+// field is who is there to choose from.
+type field struct {
+	request Request
+	// kept are the standing reflectors that can stay, the most senior first.
+	kept []candidate
+	// stopgaps are standing reflectors that should go but still work.
+	stopgaps []candidate
+	// candidates are the nodes that could become reflectors, the best first.
+	candidates []candidate
+	// leaving tells why a standing reflector cannot stay.
+	leaving    map[string]string
+	ineligible map[string]int
+}
+
+type candidate struct {
+	node   *inventory.Node
+	zone   string
+	weight int
+	chosen bool
+}
+
+func newField(request Request, rules *inventory.Rules) *field {
+	f := &field{request: request, leaving: map[string]string{}, ineligible: map[string]int{}}
+	byName := index(request.Nodes)
+	standing := map[string]bool{}
+	for _, name := range request.Standing {
+		standing[name] = true
+		node := byName[name]
+		if node == nil {
+			f.leaving[name] = "its node is gone"
+			continue
+		}
+		reason, usable := rules.Unkeepable(node, request.Now)
+		switch {
+		case reason == "":
+			f.kept = append(f.kept, f.candidate(node, rules))
+		case usable:
+			f.stopgaps = append(f.stopgaps, f.candidate(node, rules))
+			fallthrough
+		default:
+			f.leaving[name] = reason
+		}
+	}
+	for i := range request.Nodes {
+		node := &request.Nodes[i]
+		if standing[node.Name] {
+			continue
+		}
+		if reason := rules.Ineligible(node); reason != "" {
+			f.ineligible[reason]++
+			continue
+		}
+		f.candidates = append(f.candidates, f.candidate(node, rules))
+	}
+	slices.SortFunc(f.candidates, f.compare)
+	return f
+}
+
+func (f *field) candidate(node *inventory.Node, rules *inventory.Rules) candidate {
+	return candidate{
+		node: node, zone: node.Labels[f.request.Spec.ZoneLabel], weight: rules.Weight(node),
+		chosen: slices.Contains(f.request.Chosen, node.Name),
+	}
+}
+
+func (f *field) empty() bool { return len(f.kept)+len(f.stopgaps)+len(f.candidates) == 0 }
+
+// compare puts the better candidate first: chosen before, then the policy's
+// weight, then the least load, then the newest kubelet and image (the oldest are
+// rolled next), then the older node, then the name.
+func (f *field) compare(a, b candidate) int {
+	return cmp.Or(
+		-compareBool(a.chosen, b.chosen),
+		cmp.Compare(b.weight, a.weight),
+		cmp.Compare(f.load(a), f.load(b)),
+		-CompareNatural(a.node.KubeletVersion, b.node.KubeletVersion),
+		-CompareNatural(a.node.Image, b.node.Image),
+		a.node.Created.Compare(b.node.Created),
+		strings.Compare(a.node.Name, b.node.Name),
+	)
+}
+
+// load of a candidate. One that is not known ranks behind all that are.
+func (f *field) load(c candidate) int {
+	if load, known := f.request.Load[c.node.Name]; known {
+		return load
+	}
+	return 1 << 30
+}
+
+// asks returns the best candidates of each zone by all but their load, where no
+// load has been asked for yet.
+func (f *field) asks() []string {
+	if f.request.Load != nil {
+		return nil
+	}
+	count := map[string]int{}
+	var names []string
+	for _, c := range f.candidates {
+		if count[c.zone] < shortlist {
+			count[c.zone]++
+			names = append(names, c.node.Name)
+		}
+	}
+	slices.Sort(names)
+	return names
+}
+
+func compareBool(a, b bool) int {
+	switch {
+	case a == b:
+		return 0
+	case a:
+		return 1
+	}
+	return -1
+}
+
+// CompareNatural compares texts with the numbers in them as numbers, so that
+// v1.9.0 comes before v1.10.0.
+func CompareNatural(a, b string) int {
+	for a != "" && b != "" {
+		headA, restA := chunk(a)
+		headB, restB := chunk(b)
+		if headA != headB {
+			numberA, errA := strconv.ParseUint(headA, 10, 64)
+			numberB, errB := strconv.ParseUint(headB, 10, 64)
+			if errA == nil && errB == nil && numberA != numberB {
+				return cmp.Compare(numberA, numberB)
+			}
+			return strings.Compare(headA, headB)
+		}
+		a, b = restA, restB
+	}
+	return strings.Compare(a, b)
+}
+
+// chunk cuts off the leading run of digits, or of anything else.
+func chunk(s string) (head, rest string) {
+	digits := unicode.IsDigit(rune(s[0]))
+	for i := 1; i < len(s); i++ {
+		if unicode.IsDigit(rune(s[i])) != digits {
+			return s[:i], s[i:]
+		}
+	}
+	return s, ""
+}

@@ -1,0 +1,139 @@
+package topology
+
+import (
+	"slices"
+)
+
+// single plans the topology Single: one cluster ID, every client peers with all
+// reflectors, the reflectors with each other. Whatever the number of reflectors,
+// each has a session with every other node.
+func single(request Request, f *field, plan *Plan) {
+	available := len(f.kept) + len(f.stopgaps) + len(f.candidates)
+	want := singleCount(request, plan)
+	if want > available {
+		reason := "only that many nodes can be route reflectors"
+		if len(plan.Ineligible) > 0 {
+			reason += " (" + plan.Describe() + ")"
+		}
+		plan.problem(ReasonTooFewEligible, "%d of %d route reflectors: %s", available, want, reason)
+		want = available
+	}
+
+	kept := f.kept
+	if len(kept) > want && !plan.elapsed(request, ClockScaleDown) {
+		want = len(kept)
+	}
+	kept = retire(kept, want, plan)
+	kept = unbundle(kept, f.candidates, want, plan)
+	chosen := f.promote(kept, want)
+	if len(kept)+len(chosen) < want {
+		// Nobody can replace these yet: working reflectors stay on as stopgaps.
+		missing := min(want-len(kept)-len(chosen), len(f.stopgaps))
+		for _, c := range f.stopgaps[:missing] {
+			delete(f.leaving, c.node.Name)
+			kept = append(kept, c)
+		}
+	}
+	if len(chosen) > 0 && slices.ContainsFunc(chosen, func(c candidate) bool { return !c.chosen }) {
+		plan.AskLoad = f.asks()
+	}
+
+	for _, c := range slices.Concat(kept, chosen) {
+		plan.Reflectors = append(plan.Reflectors, reflector(request, c.node))
+	}
+	for name, reason := range f.leaving {
+		plan.Leaving[name] = reason
+	}
+}
+
+// singleCount is how many reflectors Single should have: what scaling says, or
+// what the limits need if that is more; never more than the paths a client may hold.
+func singleCount(request Request, plan *Plan) int {
+	spec := request.Spec
+	want := Count(spec.Scaling, plan.Nodes)
+	if need := int(*spec.Limits.ReflectorFailures) + 1; need > want {
+		want = min(need, int(spec.Scaling.Max))
+		if want < need {
+			plan.problem(ReasonLimitExceeded,
+				"limits.reflectorFailures %d needs %d route reflectors, scaling.max allows %d: raise scaling.max",
+				*spec.Limits.ReflectorFailures, need, want)
+		}
+	}
+	if most := int(spec.Limits.PathsPerRoute); want > most {
+		plan.problem(ReasonLimitExceeded,
+			"%d route reflectors would give every client %d paths a route, limits.pathsPerRoute allows %d: held at %d; raise nodesPerReflector",
+			want, want, most, most)
+		want = most
+	}
+	if sessions := plan.Nodes - 1; sessions > int(spec.Limits.SessionsPerReflector) {
+		plan.problem(ReasonLimitExceeded,
+			"topology Single gives every route reflector a session with each of the other %d nodes, limits.sessionsPerReflector allows %d; it stays on Single until topologies with fewer sessions are built",
+			sessions, spec.Limits.SessionsPerReflector)
+	}
+	return want
+}
+
+// retire drops the newest reflectors down to the number wanted, but never so that
+// those left stand in one zone where they stood in several.
+func retire(kept []candidate, want int, plan *Plan) []candidate {
+	kept = slices.Clone(kept)
+	for len(kept) > want {
+		victim := len(kept) - 1
+		for i := victim; i >= 0 && want > 1; i-- {
+			if zones(kept) == 1 || zones(slices.Delete(slices.Clone(kept), i, i+1)) > 1 {
+				victim = i
+				break
+			}
+		}
+		plan.Leaving[kept[victim].node.Name] = "fewer route reflectors are enough"
+		kept = slices.Delete(kept, victim, victim+1)
+	}
+	return kept
+}
+
+// unbundle gives up the newest reflector when all stand in one zone though
+// another zone has a candidate: the loss of that zone would take them all.
+func unbundle(kept, candidates []candidate, want int, plan *Plan) []candidate {
+	if len(kept) < want || len(kept) < 2 || zones(kept) > 1 {
+		return kept
+	}
+	elsewhere := slices.ContainsFunc(candidates, func(c candidate) bool { return c.zone != kept[0].zone })
+	if !elsewhere {
+		return kept
+	}
+	last := len(kept) - 1
+	plan.Leaving[kept[last].node.Name] = "all route reflectors stand in one zone"
+	return kept[:last]
+}
+
+// promote picks new reflectors, each from the zone that has the fewest; among
+// such zones the one with the best candidate.
+func (f *field) promote(kept []candidate, want int) []candidate {
+	count := map[string]int{}
+	for _, c := range kept {
+		count[c.zone]++
+	}
+	left := slices.Clone(f.candidates)
+	var chosen []candidate
+	for len(kept)+len(chosen) < want && len(left) > 0 {
+		best := 0
+		for i, c := range left {
+			// Candidates are sorted: the first of a zone is its best.
+			if count[c.zone] < count[left[best].zone] {
+				best = i
+			}
+		}
+		count[left[best].zone]++
+		chosen = append(chosen, left[best])
+		left = slices.Delete(left, best, best+1)
+	}
+	return chosen
+}
+
+func zones(candidates []candidate) int {
+	seen := map[string]bool{}
+	for _, c := range candidates {
+		seen[c.zone] = true
+	}
+	return len(seen)
+}
