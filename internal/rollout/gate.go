@@ -1,0 +1,88 @@
+package rollout
+
+import (
+	"fmt"
+	"slices"
+	"time"
+
+	"tapetum.dev/tapetum/api/v1alpha1"
+	"tapetum.dev/tapetum/internal/bgp"
+	"tapetum.dev/tapetum/internal/calico"
+	"tapetum.dev/tapetum/internal/sessions"
+)
+
+// gate opens when every expected session of every living reflector is seen up,
+// and has been for the settle time. Nothing is taken away before. Nil: open.
+func (s *state) gate(before string) *verdict {
+	if w := s.missingSessions(); w != nil {
+		w.message = before + " waits: " + w.message
+		return &verdict{wait: w}
+	}
+	settle := time.Duration(*s.spec.Rollout.SettleSeconds) * time.Second
+	open := s.elapsed(clockGateOpen, settle)
+	if _, restarted := s.keep(clockRestart); restarted {
+		// A report that is older than the restart would still show the sessions up.
+		if s.elapsed(clockRestart, sessions.UpdatePeriodSeconds*time.Second+reportMargin) {
+			delete(s.clocks, clockRestart)
+		} else {
+			open = false
+		}
+	}
+	if !open {
+		return waitFor(ReasonSettling, "%s waits %d s after the last session came up", before, *s.spec.Rollout.SettleSeconds)
+	}
+	return nil
+}
+
+// missingSessions names the expected sessions that are not seen up; nil: none.
+func (s *state) missingSessions() *wait {
+	if s.spec.Rollout.Gate == v1alpha1.GateDelay {
+		return nil
+	}
+	var silent, missing, feeding []string
+	total := 0
+	for _, reflector := range s.living() {
+		view, reported := s.views[reflector]
+		if !reported {
+			silent = append(silent, reflector)
+			continue
+		}
+		if !view.FedV4 || !view.FedV6 {
+			feeding = append(feeding, reflector)
+		}
+		for _, session := range s.expected[reflector] {
+			if s.required(session) && !established(view, session) {
+				missing = append(missing, session.Remote)
+				total++
+			}
+		}
+	}
+	switch {
+	case len(silent) > 0:
+		return &wait{reason: ReasonSessions, timed: true, nodes: silent, message: fmt.Sprintf(
+			"no report of sessions from %s yet (CalicoNodeStatus)", names(silent))}
+	case len(missing) > 0:
+		return &wait{reason: ReasonSessions, timed: true, nodes: missing, message: fmt.Sprintf(
+			"%s not established with %s", plural(total, "session"), names(missing))}
+	case len(feeding) > 0:
+		return &wait{reason: ReasonSessions, timed: true, nodes: feeding, message: fmt.Sprintf(
+			"%s still sending routes on established sessions", names(feeding))}
+	}
+	return nil
+}
+
+// required: gates wait for a session unless its other end is a reflector that is
+// lost, or a node that has been gone for long.
+func (s *state) required(session bgp.Session) bool {
+	if s.seen.Down[session.Remote] {
+		return false
+	}
+	return !(s.lost(session.Remote) && slices.Contains(s.standing.Reflectors, session.Remote))
+}
+
+// established: with the type of session that is expected, because a session that
+// a change has just removed may still be in the report.
+func established(view sessions.View, session bgp.Session) bool {
+	kind, up := view.Established[session.RemoteIP]
+	return up && (kind != calico.PeerTypeMesh || session.Kind == bgp.Mesh)
+}

@@ -1,0 +1,158 @@
+package rollout
+
+import (
+	"slices"
+
+	"tapetum.dev/tapetum/api/v1alpha1"
+	"tapetum.dev/tapetum/internal/calico"
+	"tapetum.dev/tapetum/internal/sessions"
+)
+
+const meshObject = "BGPConfiguration/default"
+
+func (s *state) meshFields() *MeshFields {
+	configuration := calico.Default(s.in.Configurations)
+	if configuration == nil {
+		return &MeshFields{}
+	}
+	return &MeshFields{
+		Enabled: configuration.Spec.NodeToNodeMeshEnabled, Password: configuration.Spec.NodeMeshPassword,
+		MaxRestartTime: configuration.Spec.NodeMeshMaxRestartTime, Existed: true,
+		ResourceVersion: configuration.ResourceVersion,
+	}
+}
+
+// watchMesh notes that somebody has turned the mesh on again after we had turned
+// it off.
+func (s *state) watchMesh() {
+	if !s.meshOn || s.saved == nil || s.plan.Topology == v1alpha1.TopologyMesh {
+		return
+	}
+	if s.in.Autoscaler.Status.Mesh == v1alpha1.MeshOff {
+		s.since(clockMeshReverted)
+		return
+	}
+	s.keep(clockMeshReverted)
+}
+
+// turnMeshOff is the last step on the way to reflectors: every session with them
+// has been seen up, and stayed up.
+func (s *state) turnMeshOff() *verdict {
+	if !s.meshOn || len(s.standing.Reflectors) == 0 || s.spec.NodeMesh == v1alpha1.NodeMeshUnmanaged {
+		return nil
+	}
+	const before = "turning the node-to-node mesh off"
+	if s.brake != "" {
+		return s.braked(before)
+	}
+	if v := s.gate(before); v != nil {
+		return v
+	}
+	fields := s.meshFields()
+	if s.saved == nil {
+		return take(&Step{
+			Action: SaveMesh, Object: s.autoscalerObject(), Mesh: fields,
+			Why: "what the mesh was is kept, to be restored with it",
+		})
+	}
+	off := false
+	_, reverted := s.clocks[clockMeshReverted]
+	step := &Step{
+		Action: MeshOff, Object: meshObject, Subtractive: true, Repair: reverted,
+		Mesh: &MeshFields{Enabled: &off, Existed: fields.Existed, ResourceVersion: fields.ResourceVersion},
+		Why:  "every node has its sessions with all route reflectors up; the mesh carries nothing more",
+	}
+	return s.add(step)
+}
+
+// meshMayStayOff: where somebody else turned the mesh off before there was any
+// reflector of ours, their topology is not Auto's to change.
+func (s *state) meshMayStayOff() *verdict {
+	if s.meshOn || s.saved != nil || len(s.standing.Reflectors) > 0 ||
+		s.spec.Topology == v1alpha1.TopologyMesh || s.spec.NodeMesh == v1alpha1.NodeMeshUnmanaged || s.tearingDown() {
+		return nil
+	}
+	return waitFor(ReasonMeshOffByOthers,
+		"the node-to-node mesh was turned off by somebody else and the cluster is small enough for it: nothing is changed; set spec.topology to Mesh to have it turned on, or to Single for route reflectors").needsPerson()
+}
+
+// turnMeshOn is the first step on the way back: it adds sessions and takes none.
+func (s *state) turnMeshOn() *verdict {
+	if s.meshOn || s.tornDownWithoutMesh() {
+		return nil
+	}
+	if s.spec.NodeMesh == v1alpha1.NodeMeshUnmanaged {
+		if len(s.standing.Reflectors) == 0 {
+			return nil
+		}
+		return waitFor(ReasonMeshUnmanaged,
+			"the route reflectors stay until the node-to-node mesh is on, and spec.nodeMesh is Unmanaged: set nodeToNodeMeshEnabled: true in BGPConfiguration default").needsPerson()
+	}
+	fields := s.meshFields()
+	on := true
+	restored := &MeshFields{Enabled: &on, Existed: fields.Existed, ResourceVersion: fields.ResourceVersion}
+	if s.saved != nil {
+		restored.Password, restored.MaxRestartTime = s.saved.Password, s.saved.MaxRestartTime
+		if s.saved.Existed && s.saved.Enabled == nil {
+			restored.Enabled = nil
+		}
+	}
+	return s.add(&Step{
+		Action: MeshOn, Object: meshObject, Mesh: restored, WaitsFor: "the mesh's sessions",
+		Why: "the goal is the mesh: it comes up beside the route reflectors before any of them goes",
+	})
+}
+
+// tornDownWithoutMesh: a deletion has nothing to bring back where no reflector of
+// ours stands and we have not turned the mesh off.
+func (s *state) tornDownWithoutMesh() bool {
+	return s.tearingDown() && s.saved == nil && len(s.standing.Reflectors) == 0
+}
+
+// meshSettled waits, on the way back, until the mesh has been on long enough: its
+// sessions between other nodes cannot be seen from reflectors.
+func (s *state) meshSettled(before string) *verdict {
+	if s.plan.Topology != v1alpha1.TopologyMesh || s.elapsed(clockMeshOn, MeshSettle) {
+		return nil
+	}
+	return waitFor(ReasonMeshSettling, "%s waits until the mesh has been on for %v: its sessions cannot be seen from route reflectors", before, MeshSettle)
+}
+
+// meshWitnessed waits, before the last reflector goes, until the reflectors that
+// have stepped down see all their sessions of the mesh up.
+func (s *state) meshWitnessed(before string) *verdict {
+	if s.spec.Rollout.Gate == v1alpha1.GateDelay {
+		return nil
+	}
+	for i := range s.in.Statuses {
+		status := &s.in.Statuses[i]
+		name := status.Spec.Node
+		if !sessions.Ours(status) || s.nodes[name] == nil || slices.Contains(s.standing.Reflectors, name) || s.lost(name) {
+			continue
+		}
+		view := s.views[name]
+		var missing []string
+		for _, session := range s.network.SessionsOf(name) {
+			if s.required(session) && view.Established[session.RemoteIP] == "" {
+				missing = append(missing, session.Remote)
+			}
+		}
+		if len(missing) > 0 {
+			v := waitFor(ReasonSessions, "%s waits: %s, which has stepped down, has no session of the mesh with %s yet",
+				before, name, names(missing))
+			v.wait.timed, v.wait.nodes = true, missing
+			return v
+		}
+	}
+	return nil
+}
+
+// forgetMesh drops what was kept, once the mesh is back and nothing else is left.
+func (s *state) forgetMesh() *verdict {
+	if s.saved == nil || !s.meshOn || s.deleting() {
+		return nil
+	}
+	return take(&Step{
+		Action: ForgetMesh, Object: s.autoscalerObject(), Why: "the mesh is back as it was",
+	})
+}

@@ -1,0 +1,164 @@
+package rollout
+
+import (
+	"fmt"
+	"net/netip"
+	"slices"
+
+	"tapetum.dev/tapetum/internal/calico"
+	"tapetum.dev/tapetum/internal/calico/render"
+	"tapetum.dev/tapetum/internal/inventory"
+	"tapetum.dev/tapetum/internal/topology"
+)
+
+// clientsPeer makes sure of the BGPPeer between clients and reflectors. It exists
+// before any node has the role: until then it matches nothing.
+func (s *state) clientsPeer() *verdict {
+	if len(s.plan.Reflectors) == 0 {
+		return nil
+	}
+	want := render.Clients(topology.GroupAll, s.options())
+	standing := s.standing.Clients
+	if standing == nil {
+		return s.add(&Step{
+			Action: CreatePeer, Object: peerObject(want.Name), Peer: want, Repair: s.hadRole(s.standing.Reflectors...),
+			Why: "every node without the role will peer with all route reflectors; it matches nothing yet",
+		})
+	}
+	if standing.Spec.NodeSelector == want.Spec.NodeSelector && standing.Spec.PeerSelector == want.Spec.PeerSelector &&
+		standing.Spec.Node == "" && standing.Spec.PeerIP == "" && standing.Spec.ReversePeering == "" {
+		return nil
+	}
+	mended := standing.DeepCopy()
+	mended.Spec = want.Spec
+	return s.add(&Step{
+		Action: PatchPeer, Object: peerObject(want.Name), Peer: mended, Repair: true,
+		Why: "somebody edited whom the clients peer with",
+	})
+}
+
+// pinStanding makes sure that every two working reflectors are pinned to each
+// other, the more senior one to the more junior.
+func (s *state) pinStanding() *verdict {
+	living := s.living()
+	for i, senior := range living {
+		for _, junior := range living[i+1:] {
+			if v := s.pin(senior, junior, s.hadRole(senior, junior),
+				fmt.Sprintf("route reflectors %s and %s have no session with each other", senior, junior)); v != nil {
+				return v
+			}
+		}
+	}
+	return nil
+}
+
+// pin creates the next missing pin between two nodes, one an address family.
+func (s *state) pin(senior, junior string, repair bool, why string) *verdict {
+	a, b := s.nodes[senior], s.nodes[junior]
+	for _, address := range render.Families(a, b) {
+		if s.pinned(a, b, address) {
+			continue
+		}
+		peer := render.Pin(a, b, address, s.clusterAS, s.options())
+		if stray := s.stray(peer.Name); stray != nil {
+			mended := stray.DeepCopy()
+			mended.Spec = peer.Spec
+			return s.add(&Step{
+				Action: PatchPeer, Object: peerObject(peer.Name), Peer: mended, Repair: repair,
+				Why: "somebody edited the pin between " + senior + " and " + junior + ", or an address changed",
+			})
+		}
+		return s.add(&Step{Action: CreatePeer, Object: peerObject(peer.Name), Peer: peer, Repair: repair, Why: why})
+	}
+	return nil
+}
+
+// pinned tells whether the two nodes are pinned, in either direction, over the
+// address family of address.
+func (s *state) pinned(a, b *inventory.Node, address netip.Addr) bool {
+	return slices.ContainsFunc(s.standing.Pins, func(pin render.Pinned) bool {
+		between := pin.Senior == a.Name && pin.Junior == b.Name || pin.Senior == b.Name && pin.Junior == a.Name
+		return between && pin.Address.Is4() == address.Is4()
+	})
+}
+
+// stray is a BGPPeer of ours that has the name and fits nothing.
+func (s *state) stray(name string) *calico.BGPPeer {
+	for _, peer := range s.standing.Stray {
+		if peer.Name == name {
+			return peer
+		}
+	}
+	return nil
+}
+
+// dropStalePins deletes pins of nodes that neither are nor will be reflectors,
+// and BGPPeers of ours that fit nothing any more.
+func (s *state) dropStalePins() *verdict {
+	for _, peer := range s.standing.Stray {
+		if v := s.drop(peer, "a node that it names is gone, or it was edited"); v != nil {
+			return v
+		}
+	}
+	for _, pin := range s.standing.Pins {
+		for _, name := range []string{pin.Senior, pin.Junior} {
+			if !slices.Contains(s.standing.Reflectors, name) && !s.plan.Has(name) {
+				return s.drop(pin.Peer, name+" is no route reflector any more")
+			}
+		}
+	}
+	return nil
+}
+
+// dropPeers deletes what is left of our BGPPeers once no reflector stands.
+func (s *state) dropPeers() *verdict {
+	if len(s.standing.Reflectors) > 0 {
+		return nil
+	}
+	for _, pin := range s.standing.Pins {
+		return s.drop(pin.Peer, "no route reflector is left")
+	}
+	if s.standing.Clients != nil {
+		return s.drop(s.standing.Clients, "no route reflector is left")
+	}
+	return nil
+}
+
+func (s *state) drop(peer *calico.BGPPeer, why string) *verdict {
+	step := &Step{Action: DeletePeer, Object: peerObject(peer.Name), Peer: peer, Why: why, Subtractive: true}
+	if v := s.prove(step); v != nil {
+		return v
+	}
+	return take(step)
+}
+
+// add proves and takes a step that adds something.
+func (s *state) add(step *Step) *verdict {
+	if v := s.prove(step); v != nil {
+		return v
+	}
+	return take(step)
+}
+
+// hadRole tells whether the last status counted all of these as reflectors: then
+// what is missing of them was there, and somebody removed it.
+func (s *state) hadRole(all ...string) bool {
+	had := map[string]bool{}
+	for _, reflector := range s.in.Autoscaler.Status.Reflectors {
+		if reflector.State == "Ready" || reflector.State == "Connecting" {
+			had[reflector.Name] = true
+		}
+	}
+	for _, name := range all {
+		if !had[name] {
+			return false
+		}
+	}
+	return len(all) > 0
+}
+
+func peerObject(name string) string { return "BGPPeer/" + name }
+func nodeObject(name string) string { return "Node/" + name }
+func (s *state) autoscalerObject() string {
+	return "RouteReflectorAutoscaler/" + s.in.Autoscaler.Name
+}

@@ -1,0 +1,235 @@
+package rollout
+
+import (
+	"encoding/json"
+	"net/netip"
+	"slices"
+	"strings"
+	"time"
+
+	"tapetum.dev/tapetum/api/v1alpha1"
+	"tapetum.dev/tapetum/internal/bgp"
+	"tapetum.dev/tapetum/internal/calico"
+	"tapetum.dev/tapetum/internal/calico/render"
+	"tapetum.dev/tapetum/internal/inventory"
+	"tapetum.dev/tapetum/internal/sessions"
+	"tapetum.dev/tapetum/internal/topology"
+)
+
+// state is what one decision works on: the input, and what follows from it.
+type state struct {
+	in        Input
+	spec      v1alpha1.RouteReflectorAutoscalerSpec
+	nodes     map[string]*inventory.Node
+	clusterAS uint32
+	meshOn    bool
+	standing  render.Standing
+	views     map[string]sessions.View
+	plan      topology.Plan
+	network   *bgp.Network
+	// expected sessions of each standing reflector, of both address families.
+	expected map[string][]bgp.Session
+	// seen is what the oracle may rely on.
+	seen bgp.Observed
+	// brake says why nothing may be taken away now; "" when off.
+	brake string
+	// saved are the mesh fields as they were before Tapetum turned the mesh off;
+	// nil: Tapetum has not.
+	saved *MeshFields
+	// leftOut are nodes that gates do not wait for, sorted.
+	leftOut []string
+
+	// clocks to keep; a clock that no pass touches is forgotten.
+	clocks map[string]time.Time
+	// requeue is the earliest moment at which time alone changes the decision.
+	requeue time.Time
+	reverts map[string]v1alpha1.Revert
+}
+
+func newState(in Input) *state {
+	s := &state{
+		in:      in,
+		spec:    in.Autoscaler.Spec.WithDefaults(),
+		nodes:   make(map[string]*inventory.Node, len(in.Nodes)),
+		clocks:  map[string]time.Time{},
+		reverts: map[string]v1alpha1.Revert{},
+	}
+	s.in.Nodes = slices.Clone(in.Nodes)
+	slices.SortFunc(s.in.Nodes, func(a, b inventory.Node) int { return strings.Compare(a.Name, b.Name) })
+	for i := range s.in.Nodes {
+		s.nodes[s.in.Nodes[i].Name] = &s.in.Nodes[i]
+	}
+	s.clusterAS = calico.GlobalAS(in.Configurations)
+	s.meshOn = calico.MeshEnabled(in.Configurations)
+	s.standing = render.Read(s.in.Nodes, in.Peers, in.Statuses)
+	s.views = sessions.Read(in.Statuses)
+	s.saved = savedMesh(in.Autoscaler)
+	s.recallReverts()
+
+	s.plan = topology.Make(topology.Request{
+		Spec: s.goalSpec(), Nodes: s.in.Nodes, ClusterAS: s.clusterAS, Standing: s.standing.Reflectors,
+		Chosen: s.chosen(), Load: in.Load, Now: in.Now, Clocks: s.oldClocks(),
+	})
+	for name, since := range s.plan.Clocks {
+		s.clocks[name] = since
+	}
+	s.wakeAt(s.plan.WaitUntil)
+	s.network = bgp.Build(s.bgpInput())
+	s.expected = map[string][]bgp.Session{}
+	for _, name := range s.standing.Reflectors {
+		s.expected[name] = s.network.SessionsOf(name)
+	}
+	s.observe()
+	s.brake = s.applyBrake()
+	return s
+}
+
+// goalSpec is the policy, but for a deletion that is carried out: then the goal
+// is the mesh.
+func (s *state) goalSpec() v1alpha1.RouteReflectorAutoscalerSpec {
+	spec := s.spec
+	if s.tearingDown() {
+		spec.Topology = v1alpha1.TopologyMesh
+	}
+	return spec
+}
+
+// chosen are the nodes that an earlier pass has picked: the plan in the status,
+// and those to which a pin already leads.
+func (s *state) chosen() []string {
+	var out []string
+	if plan := s.in.Autoscaler.Status.Plan; plan != nil {
+		out = append(out, plan.Reflectors...)
+	}
+	for _, pin := range s.standing.Pins {
+		out = append(out, pin.Senior, pin.Junior)
+	}
+	slices.Sort(out)
+	return slices.Compact(out)
+}
+
+func (s *state) bgpInput() bgp.Input {
+	return bgp.Input{
+		Nodes: s.in.Nodes, Peers: s.in.Peers, Configurations: s.in.Configurations, Filters: s.in.Filters,
+	}
+}
+
+func savedMesh(autoscaler *v1alpha1.RouteReflectorAutoscaler) *MeshFields {
+	text, kept := autoscaler.Annotations[v1alpha1.MeshAnnotation]
+	if !kept {
+		return nil
+	}
+	fields := &MeshFields{}
+	if err := json.Unmarshal([]byte(text), fields); err != nil {
+		// Somebody edited it. That the mesh was turned off by us is still true;
+		// what its password was is not known any more.
+		return &MeshFields{Existed: true}
+	}
+	return fields
+}
+
+// lost: a standing reflector that does not work any more, as far as Kubernetes
+// knows.
+func (s *state) lost(name string) bool {
+	node := s.nodes[name]
+	if node == nil || node.Deleting {
+		return true
+	}
+	return !node.Ready && s.in.Now.Sub(node.ReadySince) >= inventory.LostAfter
+}
+
+// living are the standing reflectors that are not lost, most senior first.
+func (s *state) living() []string {
+	return slices.DeleteFunc(slices.Clone(s.standing.Reflectors), s.lost)
+}
+
+// seenBySomeone tells whether any living reflector other than the node itself has
+// a session with it Established.
+func (s *state) seenBySomeone(name string) bool {
+	node := s.nodes[name]
+	if node == nil {
+		return false
+	}
+	for _, reflector := range s.living() {
+		view := s.views[reflector]
+		if reflector == name {
+			continue
+		}
+		if _, up := view.Established[node.IPv4]; up && node.IPv4.IsValid() {
+			return true
+		}
+		if _, up := view.Established[node.IPv6]; up && node.IPv6.IsValid() {
+			return true
+		}
+	}
+	return false
+}
+
+// gone: not ready for so long that gates go on without it, and seen by nobody.
+func (s *state) gone(name string) bool {
+	node := s.nodes[name]
+	if node == nil || node.Ready {
+		return node == nil
+	}
+	limit := time.Duration(*s.spec.Rollout.IgnoreNotReadyAfterSeconds) * time.Second
+	if age := s.in.Now.Sub(node.ReadySince); age < limit {
+		s.wakeAt(node.ReadySince.Add(limit))
+		return false
+	}
+	return !s.seenBySomeone(name)
+}
+
+// observe collects what the oracle may rely on.
+func (s *state) observe() {
+	s.seen = bgp.Observed{Up: map[string]map[netip.Addr]bool{}, AssumeMesh: true, Down: map[string]bool{}}
+	if s.spec.Rollout.Gate == v1alpha1.GateDelay {
+		s.seen.AssumeUnobserved = true
+	} else {
+		for _, name := range s.standing.Reflectors {
+			if view, reported := s.views[name]; reported && !s.lost(name) {
+				s.seen.Up[name] = view.Up()
+			}
+		}
+	}
+	for i := range s.in.Nodes {
+		node := &s.in.Nodes[i]
+		if node.Ready || !node.HasBGP() {
+			continue
+		}
+		if s.lost(node.Name) && slices.Contains(s.standing.Reflectors, node.Name) && !s.seenBySomeone(node.Name) {
+			s.seen.Down[node.Name] = true
+		} else if s.gone(node.Name) {
+			s.seen.Down[node.Name] = true
+			s.leftOut = append(s.leftOut, node.Name)
+		}
+	}
+}
+
+// role tells whether the plan keeps the reflector.
+func (s *state) role(name string) (topology.Reflector, bool) {
+	for _, reflector := range s.plan.Reflectors {
+		if reflector.Node == name {
+			return reflector, true
+		}
+	}
+	return topology.Reflector{}, false
+}
+
+// options of all our sessions: those of the BGPPeer that stands, else the mesh's.
+func (s *state) options() render.Options {
+	if s.standing.Clients != nil {
+		return render.OptionsOf(s.standing.Clients)
+	}
+	var options render.Options
+	if configuration := calico.Default(s.in.Configurations); configuration != nil {
+		options.Password = configuration.Spec.NodeMeshPassword
+		options.MaxRestartTime = configuration.Spec.NodeMeshMaxRestartTime
+	}
+	if s.saved != nil && s.saved.Password != nil {
+		options.Password = s.saved.Password
+	}
+	if s.saved != nil && s.saved.MaxRestartTime != nil {
+		options.MaxRestartTime = s.saved.MaxRestartTime
+	}
+	return options
+}

@@ -1,0 +1,154 @@
+package rollout
+
+import (
+	"strings"
+	"time"
+
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+
+	"tapetum.dev/tapetum/api/v1alpha1"
+	"tapetum.dev/tapetum/internal/calico"
+	"tapetum.dev/tapetum/internal/inventory"
+)
+
+// Input is all that a decision depends on.
+type Input struct {
+	Now time.Time
+	// Autoscaler is the policy, with the status that the last pass left: its
+	// clocks and reverts are the only memory between two passes.
+	Autoscaler *v1alpha1.RouteReflectorAutoscaler
+
+	Nodes          []inventory.Node
+	Peers          []calico.BGPPeer
+	Configurations []calico.BGPConfiguration
+	Filters        []calico.BGPFilter
+	Statuses       []calico.CalicoNodeStatus
+	// DatastoreReady is ClusterInformation's; false pauses all writes.
+	DatastoreReady bool
+	// Frozen, when set, says why nothing may be written (an API group that is
+	// served but unavailable, a cache that is incomplete).
+	Frozen string
+
+	// Load is the number of pod-network pods of candidates, 0 also for a node
+	// that owns no address block. Only of nodes that Output.AskLoad named; a node
+	// that was asked for and is missing is not known. Nil: not asked yet.
+	Load map[string]int
+	// Modifiers tells, for an object "Kind/name", which field manager other than
+	// ours changed it last. Only of the objects that Output.AskModifier named.
+	Modifiers map[string]string
+}
+
+// Output is a decision.
+type Output struct {
+	// Step to write now; nil: nothing.
+	Step *Step
+	// AskLoad: candidates whose load decides; ask and decide again.
+	AskLoad []string
+	// RequeueAfter is when to decide again though nothing changes; 0: never.
+	RequeueAfter time.Duration
+	// Status is the complete status. Conditions carry no transition times.
+	Status v1alpha1.RouteReflectorAutoscalerStatus
+}
+
+// Action is the kind of a step.
+type Action string
+
+// Actions. Each is one write.
+const (
+	CreatePeer      Action = "CreatePeer"
+	PatchPeer       Action = "PatchPeer"
+	DeletePeer      Action = "DeletePeer"
+	SetRole         Action = "SetRole"
+	ClearRole       Action = "ClearRole"
+	MeshOff         Action = "MeshOff"
+	MeshOn          Action = "MeshOn"
+	SaveMesh        Action = "SaveMesh"
+	ForgetMesh      Action = "ForgetMesh"
+	CreateStatus    Action = "CreateStatus"
+	PatchStatus     Action = "PatchStatus"
+	DeleteStatus    Action = "DeleteStatus"
+	AddFinalizer    Action = "AddFinalizer"
+	RemoveFinalizer Action = "RemoveFinalizer"
+)
+
+// Step is one write, and why.
+type Step struct {
+	Action Action
+	// Object written, as "Kind/name".
+	Object string
+	// Why in one sentence, for a person.
+	Why string
+	// WaitsFor says what the next step will wait for, "" where it need not wait.
+	WaitsFor string
+	// Costs names the nodes whose own routes the step interrupts.
+	Costs []string
+	// Subtractive: something that may carry routes is taken away.
+	Subtractive bool
+	// Repair: somebody undid what had been written before.
+	Repair bool
+	// Proof is what the oracle found, in one sentence.
+	Proof string
+
+	// Peer to create, to patch to, or to delete (CreatePeer, PatchPeer, DeletePeer).
+	Peer *calico.BGPPeer
+	// NodeStatus to create, patch to or delete (CreateStatus, PatchStatus, DeleteStatus).
+	NodeStatus *calico.CalicoNodeStatus
+	// Role to apply (SetRole, ClearRole).
+	Role *NodeRole
+	// Mesh fields to write (MeshOff, MeshOn) or to keep (SaveMesh).
+	Mesh *MeshFields
+}
+
+// brief names a step in a few words.
+func (s *Step) brief() string {
+	kind, name, _ := strings.Cut(s.Object, "/")
+	switch s.Action {
+	case SetRole:
+		return "making " + name + " a route reflector"
+	case ClearRole:
+		return "taking the role from " + name
+	case MeshOff:
+		return "turning the node-to-node mesh off"
+	case MeshOn:
+		return "turning the node-to-node mesh on"
+	case CreatePeer, CreateStatus:
+		return "creating " + kind + " " + name
+	case PatchPeer, PatchStatus:
+		return "changing " + kind + " " + name
+	case DeletePeer, DeleteStatus:
+		return "deleting " + kind + " " + name
+	case SaveMesh:
+		return "keeping what the mesh was"
+	case ForgetMesh:
+		return "forgetting what the mesh was"
+	case AddFinalizer:
+		return "adding the finalizer"
+	case RemoveFinalizer:
+		return "removing the finalizer"
+	}
+	return string(s.Action)
+}
+
+// String tells the step and why, in one line.
+func (s *Step) String() string { return s.brief() + ": " + s.Why }
+
+// NodeRole is what server-side apply writes on a node. No labels and no cluster
+// ID: the apply removes all that is ours.
+type NodeRole struct {
+	Node, UID string
+	Labels    map[string]string
+	ClusterID string
+}
+
+// MeshFields are the mesh fields of BGPConfiguration/default. It is also the
+// JSON of v1alpha1.MeshAnnotation.
+type MeshFields struct {
+	// Enabled is nil where the field is unset, which means on.
+	Enabled        *bool               `json:"nodeToNodeMeshEnabled,omitempty"`
+	Password       *calico.BGPPassword `json:"nodeMeshPassword,omitempty"`
+	MaxRestartTime *metav1.Duration    `json:"nodeMeshMaxRestartTime,omitempty"`
+	// Existed tells whether there was a BGPConfiguration named default.
+	Existed bool `json:"existed"`
+	// ResourceVersion of the BGPConfiguration that the step was decided on.
+	ResourceVersion string `json:"-"`
+}
