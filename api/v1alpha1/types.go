@@ -162,7 +162,7 @@ type RouteReflectorAutoscalerSpec struct {
 
 // Scaling says how many reflectors there should be.
 //
-// +kubebuilder:validation:XValidation:rule="self.min <= self.max",message="scaling.min must not be greater than scaling.max"
+// +kubebuilder:validation:XValidation:rule="!has(self.min) || !has(self.max) || self.min <= self.max",message="scaling.min must not be greater than scaling.max"
 // +kubebuilder:validation:XValidation:rule="!(has(self.nodesPerReflector) && has(self.ladder))",message="set only one of scaling.nodesPerReflector and scaling.ladder"
 type Scaling struct {
 	// min is the least number of reflectors.

@@ -29,8 +29,8 @@ func FromKubernetes(node *corev1.Node) Node {
 		Unschedulable:  node.Spec.Unschedulable,
 		Deleting:       node.DeletionTimestamp != nil,
 		OS:             node.Status.NodeInfo.OperatingSystem,
-		IPv4:           address(node.Annotations[AnnotationIPv4]),
-		IPv6:           address(node.Annotations[AnnotationIPv6]),
+		IPv4:           address(node.Annotations[AnnotationIPv4], netip.Addr.Is4),
+		IPv6:           address(node.Annotations[AnnotationIPv6], netip.Addr.Is6),
 		ASNumber:       asNumber(node.Annotations[AnnotationASNumber]),
 		ClusterID:      node.Annotations[v1alpha1.ClusterIDAnnotation],
 		KubeletVersion: node.Status.NodeInfo.KubeletVersion,
@@ -53,14 +53,22 @@ func FromKubernetes(node *corev1.Node) Node {
 	return out
 }
 
-// address takes "10.0.0.5/24" or "10.0.0.5".
-func address(annotation string) netip.Addr {
-	text, _, _ := strings.Cut(annotation, "/")
-	addr, err := netip.ParseAddr(strings.TrimSpace(text))
+// address takes "10.0.0.5/24" or "10.0.0.5". An address of the other family
+// counts as unset: BIRD could not speak from it.
+func address(annotation string, family func(netip.Addr) bool) netip.Addr {
+	addr, err := netip.ParseAddr(annotation)
 	if err != nil {
+		prefix, err := netip.ParsePrefix(annotation)
+		if err != nil {
+			return netip.Addr{}
+		}
+		addr = prefix.Addr()
+	}
+	addr = addr.Unmap()
+	if addr.Zone() != "" || !family(addr) {
 		return netip.Addr{}
 	}
-	return addr.Unmap()
+	return addr
 }
 
 // asNumber takes "64512" or the dotted form "1.10".

@@ -97,6 +97,8 @@ func (s *state) admit(v *verdict) *verdict {
 // refuse names what forbids every write.
 func (s *state) refuse() *verdict {
 	switch {
+	case s.deleting() && !s.hasFinalizer():
+		return waitFor(ReasonDeleted, "deleted: nothing is written any more")
 	case s.abandoned():
 		return take(&Step{
 			Action: RemoveFinalizer, Object: s.autoscalerObject(),

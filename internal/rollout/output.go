@@ -151,15 +151,13 @@ func (s *state) reflectorState(name string, status v1alpha1.ReflectorStatus) v1a
 
 // promise is what the network as it is configured now guarantees, by the oracle.
 func (s *state) promise() *v1alpha1.Promise {
+	if s.promised != nil {
+		return s.promised
+	}
 	// Nodes that are gone for long take no part in it.
 	visibility := s.network.Visibility(func(node string) bool { return s.seen.Down[node] })
-	reflector, anyNode := s.network.MaxSessions()
-	most := reflector
-	if len(s.network.Reflectors()) == 0 {
-		most = anyNode
-	}
 	_, paths, _ := s.network.PathsPerRoute()
-	return &v1alpha1.Promise{
+	s.promised = &v1alpha1.Promise{
 		Complete:     visibility.Complete,
 		AnyReflector: s.network.SurvivesReflectors(int(*s.spec.Limits.ReflectorFailures)),
 		AnyZone: s.network.SurvivesZones(func(name string) string {
@@ -168,8 +166,9 @@ func (s *state) promise() *v1alpha1.Promise {
 			}
 			return ""
 		}),
-		MaxSessions: int32(most), MaxPaths: int32(paths),
+		MaxSessions: int32(s.network.Degree()), MaxPaths: int32(paths),
 	}
+	return s.promised
 }
 
 // foreignPeers are BGPPeers of others that cover the same pairs as ours, sorted.

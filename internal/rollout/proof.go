@@ -3,6 +3,7 @@ package rollout
 import (
 	"maps"
 	"slices"
+	"strings"
 
 	"tapetum.dev/tapetum/api/v1alpha1"
 	"tapetum.dev/tapetum/internal/bgp"
@@ -81,7 +82,7 @@ func (s *state) after(step *Step) bgp.Input {
 	return out
 }
 
-// withRole replaces the labels that are ours.
+// withRole replaces the labels of the role.
 func withRole(labels, role map[string]string) map[string]string {
 	out := maps.Clone(labels)
 	if out == nil {
@@ -92,8 +93,9 @@ func withRole(labels, role map[string]string) map[string]string {
 	return out
 }
 
+// isRoleLabel: the labels that make the role. Other keys under our prefix do not.
 func isRoleLabel(key string) bool {
-	return len(key) > len(v1alpha1.NodeKeyPrefix) && key[:len(v1alpha1.NodeKeyPrefix)] == v1alpha1.NodeKeyPrefix
+	return key == v1alpha1.ReflectorLabel || strings.HasPrefix(key, v1alpha1.ServesLabelPrefix)
 }
 
 func withMesh(configurations []calico.BGPConfiguration, enabled bool) []calico.BGPConfiguration {

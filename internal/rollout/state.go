@@ -44,6 +44,8 @@ type state struct {
 	// requeue is the earliest moment at which time alone changes the decision.
 	requeue time.Time
 	reverts map[string]v1alpha1.Revert
+	// promised is the promise once it has been computed.
+	promised *v1alpha1.Promise
 }
 
 func newState(in Input) *state {

@@ -75,6 +75,14 @@ func TestWholeStory(t *testing.T) {
 				t.Error("promise (-want +got):\n", diff)
 			}
 
+			// Promotions with pins interrupt nobody, not even the node itself.
+			noOwnLoss := func(event string) {
+				t.Helper()
+				if lost := v.fabric.Account().Changing; lost.RouteTime != 0 {
+					t.Errorf("%s: nodes changing role lost %+v; steps:\n%s", event, lost, v.story())
+				}
+			}
+
 			t.Log("grow")
 			v.reset()
 			v.add(40, 3)
@@ -87,6 +95,8 @@ func TestWholeStory(t *testing.T) {
 			if got := v.reflectors(); len(got) != 5 {
 				t.Fatalf("reflectors %v, want 5; steps:\n%s", got, v.story())
 			}
+
+			noOwnLoss("grow")
 
 			t.Log("a reflector dies")
 			v.reset()
@@ -102,6 +112,8 @@ func TestWholeStory(t *testing.T) {
 			if nodes, pins := count[rollout.SetRole]+count[rollout.ClearRole], count[rollout.CreatePeer]+count[rollout.PatchPeer]+count[rollout.DeletePeer]; nodes != 2 || pins > 2*4*families {
 				t.Errorf("%d node patches and %d pin writes, want 2 and at most %d; steps:\n%s", nodes, pins, 2*4*families, v.story())
 			}
+
+			noOwnLoss("a reflector dies")
 
 			t.Log("a zone is cordoned")
 			v.reset()
@@ -191,7 +203,7 @@ func TestDeletion(t *testing.T) {
 	now := metav1.NewTime(v.now)
 	v.autoscaler.DeletionTimestamp = &now
 	for range 4 * 300 {
-		v.pass()
+		v.passes()
 		v.advance()
 		if len(v.autoscaler.Finalizers) == 0 {
 			break

@@ -10,6 +10,7 @@ import (
 // Reasons, used as condition reasons.
 const (
 	ReasonPaused            = "Paused"
+	ReasonDeleted           = "Deleted"
 	ReasonFrozen            = "Frozen"
 	ReasonDatastoreNotReady = "DatastoreNotReady"
 	ReasonContested         = "Contested"

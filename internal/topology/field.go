@@ -32,6 +32,7 @@ type candidate struct {
 	node   *inventory.Node
 	zone   string
 	weight int
+	load   int
 	chosen bool
 }
 
@@ -75,6 +76,7 @@ func newField(request Request, rules *inventory.Rules) *field {
 func (f *field) candidate(node *inventory.Node, rules *inventory.Rules) candidate {
 	return candidate{
 		node: node, zone: node.Labels[f.request.Spec.ZoneLabel], weight: rules.Weight(node),
+		load:   f.load(node.Name),
 		chosen: slices.Contains(f.request.Chosen, node.Name),
 	}
 }
@@ -85,20 +87,24 @@ func (f *field) empty() bool { return len(f.kept)+len(f.stopgaps)+len(f.candidat
 // weight, then the least load, then the newest kubelet and image (the oldest are
 // rolled next), then the older node, then the name.
 func (f *field) compare(a, b candidate) int {
-	return cmp.Or(
-		-compareBool(a.chosen, b.chosen),
-		cmp.Compare(b.weight, a.weight),
-		cmp.Compare(f.load(a), f.load(b)),
-		-CompareNatural(a.node.KubeletVersion, b.node.KubeletVersion),
-		-CompareNatural(a.node.Image, b.node.Image),
-		a.node.Created.Compare(b.node.Created),
-		strings.Compare(a.node.Name, b.node.Name),
-	)
+	if a.chosen != b.chosen {
+		return -compareBool(a.chosen, b.chosen)
+	}
+	if c := cmp.Or(cmp.Compare(b.weight, a.weight), cmp.Compare(a.load, b.load)); c != 0 {
+		return c
+	}
+	if c := CompareNatural(b.node.KubeletVersion, a.node.KubeletVersion); c != 0 {
+		return c
+	}
+	if c := CompareNatural(b.node.Image, a.node.Image); c != 0 {
+		return c
+	}
+	return cmp.Or(a.node.Created.Compare(b.node.Created), strings.Compare(a.node.Name, b.node.Name))
 }
 
 // load of a candidate. One that is not known ranks behind all that are.
-func (f *field) load(c candidate) int {
-	if load, known := f.request.Load[c.node.Name]; known {
+func (f *field) load(name string) int {
+	if load, known := f.request.Load[name]; known {
 		return load
 	}
 	return 1 << 30
@@ -135,6 +141,9 @@ func compareBool(a, b bool) int {
 // CompareNatural compares texts with the numbers in them as numbers, so that
 // v1.9.0 comes before v1.10.0.
 func CompareNatural(a, b string) int {
+	if a == b {
+		return 0
+	}
 	for a != "" && b != "" {
 		headA, restA := chunk(a)
 		headB, restB := chunk(b)

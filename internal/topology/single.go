@@ -113,21 +113,40 @@ func (f *field) promote(kept []candidate, want int) []candidate {
 	for _, c := range kept {
 		count[c.zone]++
 	}
-	left := slices.Clone(f.candidates)
+	// Candidates are sorted, so the head of a zone's queue is its best, and the
+	// zones come in the order of their best.
+	var order []string
+	queue := map[string][]candidate{}
+	for _, c := range f.candidates {
+		if queue[c.zone] == nil {
+			order = append(order, c.zone)
+		}
+		queue[c.zone] = append(queue[c.zone], c)
+	}
 	var chosen []candidate
-	for len(kept)+len(chosen) < want && len(left) > 0 {
-		best := 0
-		for i, c := range left {
-			// Candidates are sorted: the first of a zone is its best.
-			if count[c.zone] < count[left[best].zone] {
-				best = i
+	for len(kept)+len(chosen) < want {
+		best, found := "", false
+		for _, zone := range order {
+			if len(queue[zone]) > 0 && (!found || f.sooner(zone, best, count, queue)) {
+				best, found = zone, true
 			}
 		}
-		count[left[best].zone]++
-		chosen = append(chosen, left[best])
-		left = slices.Delete(left, best, best+1)
+		if !found {
+			break
+		}
+		count[best]++
+		chosen = append(chosen, queue[best][0])
+		queue[best] = queue[best][1:]
 	}
 	return chosen
+}
+
+// sooner: zone a has fewer reflectors than zone b, or as many and a better candidate.
+func (f *field) sooner(a, b string, count map[string]int, queue map[string][]candidate) bool {
+	if count[a] != count[b] {
+		return count[a] < count[b]
+	}
+	return f.compare(queue[a][0], queue[b][0]) < 0
 }
 
 func zones(candidates []candidate) int {

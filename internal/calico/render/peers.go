@@ -5,6 +5,7 @@ import (
 	"encoding/hex"
 	"net/netip"
 	"slices"
+	"strings"
 
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
@@ -102,15 +103,20 @@ func pinName(a, b string, address netip.Addr) string {
 	}
 	names := []string{a, b}
 	slices.Sort(names)
-	name := pinPrefix + names[0] + "." + names[1] + family
-	if len(name) > maxName {
-		name = pinPrefix + short(names[0]+"."+names[1]) + family
+	pair, sum := names[0]+"."+names[1], digest(names[0]+"/"+names[1])
+	if strings.Contains(a+b, ".") {
+		// Names with dots in them can be cut in two at several places: "a.b" with
+		// "c", and "a" with "b.c".
+		pair += "-" + sum[:8]
 	}
-	return name
+	if len(pinPrefix)+len(pair)+len(family) > maxName {
+		pair = sum
+	}
+	return pinPrefix + pair + family
 }
 
-// short stands for a name that is too long: a hash, unlikely to meet another.
-func short(name string) string {
-	sum := sha256.Sum256([]byte(name))
+// digest stands for a pair of names that is too long or not clear.
+func digest(pair string) string {
+	sum := sha256.Sum256([]byte(pair))
 	return hex.EncodeToString(sum[:16])
 }

@@ -35,12 +35,12 @@ type Pinned struct {
 // reflector are not ours and not in it.
 func Read(nodes []inventory.Node, peers []calico.BGPPeer, statuses []calico.CalicoNodeStatus) Standing {
 	var out Standing
-	byName, byAddress := map[string]*inventory.Node{}, map[netip.Addr]string{}
+	byName, byAddress := map[string]*inventory.Node{}, map[netip.Addr][]string{}
 	for i := range nodes {
 		node := &nodes[i]
 		byName[node.Name] = node
-		byAddress[node.IPv4] = node.Name
-		byAddress[node.IPv6] = node.Name
+		byAddress[node.IPv4] = append(byAddress[node.IPv4], node.Name)
+		byAddress[node.IPv6] = append(byAddress[node.IPv6], node.Name)
 	}
 	delete(byAddress, netip.Addr{})
 
@@ -66,17 +66,19 @@ func Read(nodes []inventory.Node, peers []calico.BGPPeer, statuses []calico.Cali
 	return out
 }
 
-func readPin(peer *calico.BGPPeer, byName map[string]*inventory.Node, byAddress map[netip.Addr]string) (Pinned, bool) {
+func readPin(peer *calico.BGPPeer, byName map[string]*inventory.Node, byAddress map[netip.Addr][]string) (Pinned, bool) {
 	address, err := netip.ParseAddr(peer.Spec.PeerIP)
-	if err != nil || !strings.HasPrefix(peer.Name, pinPrefix) {
+	if err != nil || byName[peer.Spec.Node] == nil {
 		return Pinned{}, false
 	}
-	junior, known := byAddress[address]
-	if byName[peer.Spec.Node] == nil || !known || junior == peer.Spec.Node ||
-		peer.Name != pinName(peer.Spec.Node, junior, address) {
-		return Pinned{}, false
+	// A node that came back under another name shares its address with what is
+	// left of the old one: the pin's name tells which of the two is meant.
+	for _, junior := range byAddress[address] {
+		if junior != peer.Spec.Node && peer.Name == pinName(peer.Spec.Node, junior, address) {
+			return Pinned{Senior: peer.Spec.Node, Junior: junior, Address: address, Peer: peer}, true
+		}
 	}
-	return Pinned{Senior: peer.Spec.Node, Junior: junior, Address: address, Peer: peer}, true
+	return Pinned{}, false
 }
 
 // reflectors finds the nodes with our role. One of whose two halves, label and
