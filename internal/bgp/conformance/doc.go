@@ -1,0 +1,9 @@
+// Package conformance holds the tests that compare internal/bgp with the real
+// daemon: BIRD 1.6, on which Calico's own BIRD is based.
+//
+// Every node of a cluster gets a daemon on a loopback address, configured as
+// Calico's confd would. What the daemons' tables then hold is compared with what
+// the model predicts, for every pair of nodes. Sessions and configurations are
+// worked out here from Calico's rules a second time, without the model's help, so
+// that a mistake in it cannot hide itself. `make bird` fetches the daemon.
+package conformance
