@@ -1,0 +1,79 @@
+# "make" lists what can be made. Everything needs Go, git, make and a network
+# with package registries; nothing else.
+
+SHELL       := /bin/bash
+.SHELLFLAGS := -euo pipefail -c
+.DEFAULT_GOAL := help
+MAKEFLAGS += --no-print-directory
+
+GO        ?= go
+VERSION   ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo unknown)
+LDFLAGS   := -s -w -X tapetum.dev/tapetum/internal/cli.stamped=$(VERSION)
+BINARY    := bin/tapetum
+LINT      := $(GO) tool -modfile=tools/lint/go.mod golangci-lint
+MODULES   := . tools/controlplane tools/lint
+
+# The tree may belong to another user than the one who builds.
+export GOFLAGS := $(strip $(GOFLAGS) -buildvcs=false)
+
+##@ Use
+
+.PHONY: help
+help: ## List the targets
+	@awk 'BEGIN { FS = ":.*## " } \
+		/^##@/ { printf "\n%s\n", substr($$0, 5) } \
+		/^[a-z-]+:.*## / { printf "  %-16s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
+
+.PHONY: build
+build: ## Build bin/tapetum, a static binary
+	CGO_ENABLED=0 $(GO) build -trimpath -ldflags '$(LDFLAGS)' -o $(BINARY) ./cmd/tapetum
+
+.PHONY: demo
+demo: controlplane build ## Show a cluster go from mesh to reflectors and back; DEMO_FLAGS="--plain --report FILE" passes flags on
+	$(BINARY) lab demo $(DEMO_FLAGS)
+
+.PHONY: controlplane
+controlplane: ## Build kube-apiserver and etcd for demo and tests, once, into the user's cache; KUBEBUILDER_ASSETS=DIR uses those of DIR
+	@$(GO) run ./tools/assets
+
+.PHONY: bird
+bird: ## Fetch BIRD 1.6, against which the BGP model is checked, once, into the user's cache (needs apt-get and dpkg, not root)
+	@$(GO) run ./tools/bird
+
+.PHONY: image
+image: ## Build the container image into dist/ (OCI layout and docker archive) and check that it runs
+	@mkdir -p dist
+	CGO_ENABLED=0 GOOS=linux $(GO) build -trimpath -ldflags '$(LDFLAGS)' -o dist/tapetum ./cmd/tapetum
+	$(GO) run ./tools/image -binary dist/tapetum -version '$(VERSION)' -out dist/image
+
+##@ Develop
+
+.PHONY: test
+test: controlplane ## Run all tests, those against a real API server and BIRD included; TEST_FLAGS="-run X" passes flags on
+	@$(MAKE) bird || echo "the tests against BIRD are skipped (but fail where CI=true)"
+	$(GO) test $(TEST_FLAGS) ./...
+
+.PHONY: lint
+lint: tidy-check ## Check the code with golangci-lint and the modules with go mod tidy
+	$(LINT) run ./...
+
+.PHONY: tidy-check
+tidy-check: ## Fail where a go.mod or go.sum is not tidy
+	@for module in $(MODULES); do (cd $$module && $(GO) mod tidy -diff) || { echo "$$module is not tidy: run \"go mod tidy\" there"; exit 1; }; done
+
+.PHONY: generate
+generate: ## Write generated code and the CRD anew
+	$(GO) tool controller-gen object paths=./api/... paths=./internal/calico
+	$(GO) tool controller-gen crd paths=./api/... output:crd:artifacts:config=deploy/crd
+
+.PHONY: generate-check
+generate-check: ## Fail where generated files are not what "make generate" writes
+	@hack/generate-check
+
+.PHONY: bench
+bench: ## Run the benchmarks
+	$(GO) test -run '^$$' -bench . -benchmem $(BENCH_FLAGS) ./...
+
+.PHONY: clean
+clean: ## Remove what was built here; the control plane in the user's cache stays
+	rm -rf bin dist
