@@ -1,0 +1,233 @@
+package cli
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+	"strconv"
+	"time"
+
+	"github.com/go-logr/logr"
+	"github.com/spf13/cobra"
+	"k8s.io/klog/v2"
+	ctrl "sigs.k8s.io/controller-runtime"
+
+	"tapetum.dev/tapetum/internal/calico"
+	"tapetum.dev/tapetum/internal/lab"
+)
+
+func init() { register(newLabCommand) }
+
+// defaultLabDir is where "lab up" keeps a lab, and where the other commands look
+// for it.
+func defaultLabDir() string {
+	return filepath.Join(os.TempDir(), "tapetum-lab-"+strconv.Itoa(os.Getuid()))
+}
+
+func newLabCommand() *cobra.Command {
+	var dir string
+	cmd := &cobra.Command{
+		Use:   "lab",
+		Short: "Run a Calico cluster on this machine, and let things happen to it",
+		PersistentPreRun: func(*cobra.Command, []string) {
+			// What client libraries have to say of an API server that is away is
+			// part of the show, and none of the user's business.
+			ctrl.SetLogger(logr.Discard())
+			klog.SetLogger(logr.Discard())
+		},
+		Long: `A lab is a real kube-apiserver and etcd on this machine with simulated nodes that
+behave as kubelet and calico-node do: they register, derive their BGP sessions from
+what the API says, take as long as real ones to bring them up, and report them.
+
+"lab demo" tells a whole story with the controller. "lab up" starts a lab and leaves
+the rest to you; the other commands let things happen to the nodes of a running lab.`,
+	}
+	cmd.PersistentFlags().StringVar(&dir, "dir", defaultLabDir(), "`folder` of the lab")
+	cmd.AddCommand(
+		newLabDemoCommand(), newLabUpCommand(&dir),
+		labNodes(&dir, "kill", "Cut the power of nodes: their neighbours keep their routes until BGP's hold time is over"),
+		labNodes(&dir, "revive", "Give nodes their power back"),
+		labNodes(&dir, "cordon", "Make nodes unschedulable"),
+		labNodes(&dir, "uncordon", "Make nodes schedulable again"),
+		labNodes(&dir, "delete", "Take nodes away, machine and all"),
+		newLabAddCommand(&dir), newLabStormCommand(&dir), newLabStopAPICommand(&dir), newLabStatusCommand(&dir),
+	)
+	return cmd
+}
+
+// ask gives a command to the running lab and prints the answer.
+func ask(cmd *cobra.Command, dir string, r lab.Request) error {
+	text, err := lab.Ask(cmd.Context(), dir, r)
+	if err != nil {
+		return err
+	}
+	_, err = fmt.Fprintln(cmd.OutOrStdout(), text)
+	return err
+}
+
+func labNodes(dir *string, command, short string) *cobra.Command {
+	return &cobra.Command{
+		Use: command + " NODE...", Short: short, Args: cobra.MinimumNArgs(1),
+		RunE: func(cmd *cobra.Command, nodes []string) error {
+			return ask(cmd, *dir, lab.Request{Command: command, Nodes: nodes})
+		},
+	}
+}
+
+func newLabAddCommand(dir *string) *cobra.Command {
+	return &cobra.Command{
+		Use: "add N", Short: "Register N more nodes", Args: cobra.ExactArgs(1),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			n, err := strconv.Atoi(args[0])
+			if err != nil {
+				return fmt.Errorf("number of nodes %q: want a whole number", args[0])
+			}
+			return ask(cmd, *dir, lab.Request{Command: "add", Count: n})
+		},
+	}
+}
+
+func newLabStormCommand(dir *string) *cobra.Command {
+	return &cobra.Command{
+		Use: "storm PERCENT DURATION", Short: "Let a share of the nodes be NotReady for a while, though their sessions are fine",
+		Example: "  tapetum lab storm 30 45s", Args: cobra.ExactArgs(2),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			percent, err := strconv.Atoi(args[0])
+			if err != nil {
+				return fmt.Errorf("share of the nodes %q: want a whole number of percent", args[0])
+			}
+			d, err := duration(args[1])
+			if err != nil {
+				return err
+			}
+			return ask(cmd, *dir, lab.Request{Command: "storm", Percent: percent, Duration: d})
+		},
+	}
+}
+
+func newLabStopAPICommand(dir *string) *cobra.Command {
+	return &cobra.Command{
+		Use: "stop-api DURATION", Short: "Take the API server away for a while", Args: cobra.ExactArgs(1),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			d, err := duration(args[0])
+			if err != nil {
+				return err
+			}
+			return ask(cmd, *dir, lab.Request{Command: "stop-api", Duration: d})
+		},
+	}
+}
+
+func newLabStatusCommand(dir *string) *cobra.Command {
+	return &cobra.Command{
+		Use: "status", Short: "Tell how the lab is: nodes, sessions, routes missing and lost", Args: cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			return ask(cmd, *dir, lab.Request{Command: "status"})
+		},
+	}
+}
+
+func duration(text string) (time.Duration, error) {
+	d, err := time.ParseDuration(text)
+	if err != nil || d <= 0 {
+		return 0, fmt.Errorf("duration %q: want something like 30s or 2m", text)
+	}
+	return d, nil
+}
+
+// labFlags are those of "up" and "demo".
+type labFlags struct {
+	nodes, zones int
+	seed         uint64
+	group        string
+	dualStack    bool
+	verbose      bool
+}
+
+func (f *labFlags) add(cmd *cobra.Command) {
+	defaults := lab.DefaultOptions()
+	flags := cmd.Flags()
+	flags.IntVar(&f.nodes, "nodes", defaults.Nodes, "`number` of nodes")
+	flags.IntVar(&f.zones, "zones", defaults.Zones, "`number` of zones")
+	flags.Uint64Var(&f.seed, "seed", defaults.Seed, "`seed` of the simulated sessions")
+	flags.StringVar(&f.group, "calico-group", "v3", "`group` of Calico's kinds: v3 (projectcalico.org) or v1 (crd.projectcalico.org)")
+}
+
+func (f *labFlags) options(dir string) (lab.Options, error) {
+	o := lab.DefaultOptions()
+	o.Nodes, o.Zones, o.Seed, o.DualStack, o.Dir = f.nodes, f.zones, f.seed, f.dualStack, dir
+	o.ControlPlanes = min(f.zones, f.nodes)
+	switch f.group {
+	case "v3":
+		o.Group = calico.GroupV3
+	case "v1":
+		o.Group = calico.GroupV1
+	default:
+		return o, fmt.Errorf("--calico-group %q: want v1 or v3", f.group)
+	}
+	return o, nil
+}
+
+func newLabUpCommand(dir *string) *cobra.Command {
+	var flags labFlags
+	cmd := &cobra.Command{
+		Use: "up", Short: "Run a lab until Ctrl-C", Args: cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			return labUp(cmd.Context(), *dir, flags, cmd.OutOrStdout(), cmd.ErrOrStderr())
+		},
+	}
+	flags.add(cmd)
+	cmd.Flags().BoolVar(&flags.dualStack, "dual-stack", false, "nodes have IPv6 addresses as well")
+	cmd.Flags().BoolVar(&flags.verbose, "verbose", false, "show what etcd and kube-apiserver print")
+	return cmd
+}
+
+func labUp(ctx context.Context, dir string, flags labFlags, out, errOut io.Writer) (err error) {
+	o, err := flags.options(dir)
+	if err != nil {
+		return err
+	}
+	release, err := lab.Claim(ctx, dir)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, release()) }()
+	o.Progress = func(text string) { _, _ = fmt.Fprintln(errOut, text) }
+	if flags.verbose {
+		o.Log = errOut
+	}
+	cluster, err := lab.Start(ctx, o)
+	if err != nil {
+		return stopped(ctx, err)
+	}
+	defer func() { err = errors.Join(err, cluster.Stop()) }()
+	if err := cluster.Serve(ctx); err != nil {
+		return err
+	}
+	other := ""
+	if dir != defaultLabDir() {
+		other = " --dir " + dir
+	}
+	_, _ = fmt.Fprintf(out, `
+%d nodes in %d zones are up, on Calico's node-to-node mesh.
+
+  export KUBECONFIG=%s
+  tapetum controller --kubeconfig %s --leader-election-namespace %s
+  tapetum lab status%s
+
+Ctrl-C ends it and removes everything.
+`, o.Nodes, o.Zones, cluster.Kubeconfig(), cluster.ControllerKubeconfig(), cluster.ControllerNamespace(), other)
+	<-ctx.Done()
+	return nil
+}
+
+// stopped: Ctrl-C is no error.
+func stopped(ctx context.Context, err error) error {
+	if ctx.Err() != nil && errors.Is(err, context.Canceled) {
+		return nil
+	}
+	return err
+}

@@ -1,0 +1,81 @@
+package cli
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+
+	"github.com/spf13/cobra"
+)
+
+// Exit codes of all commands.
+const (
+	exitOK = 0
+	// exitFindings: the command did its work, and found what is broken.
+	exitFindings = 1
+	// exitUnusable: the command could not do its work: wrong flags, unusable input,
+	// no cluster.
+	exitUnusable = 2
+)
+
+// commands are the constructors of all commands beside "version"; each command's
+// file adds its own.
+var commands []func() *cobra.Command
+
+func register(command func() *cobra.Command) { commands = append(commands, command) }
+
+// exitError is an error with an exit code of its own.
+type exitError struct {
+	code int
+	err  error
+}
+
+func (e *exitError) Error() string {
+	if e.err == nil {
+		return fmt.Sprintf("exit code %d", e.code)
+	}
+	return e.err.Error()
+}
+
+func (e *exitError) Unwrap() error { return e.err }
+
+// Run runs the command line and returns the exit code of the process.
+func Run(ctx context.Context, args []string, in io.Reader, out, errOut io.Writer) int {
+	root := newRoot()
+	root.SetArgs(args)
+	root.SetIn(in)
+	root.SetOut(out)
+	root.SetErr(errOut)
+	err := root.ExecuteContext(ctx)
+	if err == nil {
+		return exitOK
+	}
+	code := exitUnusable
+	if coded := (*exitError)(nil); errors.As(err, &coded) {
+		code = coded.code
+		if coded.err == nil {
+			return code // the command has said all there is to say
+		}
+	}
+	_, _ = fmt.Fprintf(errOut, "tapetum: %v\n", err)
+	return code
+}
+
+func newRoot() *cobra.Command {
+	root := &cobra.Command{
+		Use:   "tapetum",
+		Short: "Keeps the BGP route reflectors of a Calico cluster right while the cluster changes",
+		Long: `Tapetum keeps the BGP route reflector topology of a Calico cluster right while the
+cluster changes: how many reflectors, on which nodes, who peers with whom, and in
+which order to get there without losing a route.`,
+		SilenceUsage:  true,
+		SilenceErrors: true,
+	}
+	root.CompletionOptions.HiddenDefaultCmd = true
+	root.AddCommand(newVersionCommand())
+	for _, command := range commands {
+		root.AddCommand(command())
+	}
+	return root
+}

@@ -1,0 +1,309 @@
+package controller
+
+import (
+	"context"
+	"fmt"
+	"net/http"
+	"slices"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+	corev1 "k8s.io/api/core/v1"
+	"k8s.io/apimachinery/pkg/api/equality"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	"k8s.io/apimachinery/pkg/api/meta"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/client-go/rest"
+	"k8s.io/utils/ptr"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	"tapetum.dev/tapetum/api/v1alpha1"
+	"tapetum.dev/tapetum/internal/bgp"
+	"tapetum.dev/tapetum/internal/calico"
+	"tapetum.dev/tapetum/internal/rollout"
+)
+
+// answerStatuses plays the part of calico-node that matters here: it fills every
+// CalicoNodeStatus with the sessions that the resources make, all up at once.
+func (c *cluster) answerStatuses() {
+	ctx, cancel := context.WithCancel(context.Background())
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		for ctx.Err() == nil {
+			c.answerOnce(ctx) // errors: the next time
+			sleep(ctx, 50*time.Millisecond)
+		}
+	}()
+	c.t.Cleanup(func() { cancel(); <-done })
+}
+
+func (c *cluster) answerOnce(ctx context.Context) {
+	var in rollout.Input
+	kinds := Kinds{Filters: true, Statuses: true, Information: true}
+	nodes, err := readNodes(ctx, c.client)
+	if err != nil || readCalico(ctx, c.client, kinds, &in) != nil {
+		return
+	}
+	network := bgp.Build(bgp.Input{Nodes: nodes, Peers: in.Peers, Configurations: in.Configurations})
+	for i := range in.Statuses {
+		status := &in.Statuses[i]
+		report := calico.NodeBGPStatus{}
+		for _, session := range network.SessionsOf(status.Spec.Node) {
+			peer := calico.PeerStatus{PeerIP: session.RemoteIP.String(), Type: calico.PeerTypeNode, State: calico.StateEstablished, Since: "12:00:00"}
+			if session.Family == bgp.IPv6 {
+				report.PeersV6 = append(report.PeersV6, peer)
+				report.NumberEstablishedV6++
+			} else {
+				report.PeersV4 = append(report.PeersV4, peer)
+				report.NumberEstablishedV4++
+			}
+		}
+		if !status.Status.LastUpdated.IsZero() && equality.Semantic.DeepEqual(status.Status.BGP, report) {
+			continue
+		}
+		status.Status = calico.NodeStatusStatus{LastUpdated: metav1.Now(), BGP: report}
+		if err := c.client.Status().Update(ctx, status.DeepCopy()); apierrors.IsNotFound(err) {
+			_ = c.client.Update(ctx, status) // no status subresource, as in older releases
+		}
+	}
+}
+
+// fastPolicy moves to three reflectors as fast as it may.
+func fastPolicy() *v1alpha1.RouteReflectorAutoscaler {
+	policy := newPolicy()
+	policy.Spec = v1alpha1.RouteReflectorAutoscalerSpec{
+		Topology: v1alpha1.TopologySingle,
+		Scaling:  v1alpha1.Scaling{NodesPerReflector: ptr.To(int32(5)), ScaleDownStabilizationSeconds: ptr.To(int32(1))},
+		Rollout:  v1alpha1.Rollout{SettleSeconds: ptr.To(int32(0))},
+	}
+	return policy
+}
+
+// theirs are objects of users that nothing may change.
+func theirs() []client.Object {
+	node := newNode(0)
+	node.Name = "n900"
+	node.Annotations["projectcalico.org/IPv4Address"] = "10.9.0.1/16"
+	node.Labels["example.com/label"] = "kept"
+	node.Annotations["example.com/note"] = "kept"
+	return []client.Object{
+		node,
+		&calico.BGPPeer{
+			ObjectMeta: metav1.ObjectMeta{Name: "top-of-rack", Labels: map[string]string{"example.com/label": "kept"}},
+			Spec:       calico.BGPPeerSpec{NodeSelector: "has(nowhere)", PeerIP: "192.0.2.1", ASNumber: 65000},
+		},
+		&calico.BGPConfiguration{
+			ObjectMeta: metav1.ObjectMeta{Name: calico.DefaultConfiguration},
+			Spec: calico.BGPConfigurationSpec{
+				ASNumber: ptr.To(uint32(64600)), NodeMeshMaxRestartTime: &metav1.Duration{Duration: 100 * time.Second},
+			},
+		},
+	}
+}
+
+// untouched compares what users have set with what stands.
+func (c *cluster) untouched(objects []client.Object) {
+	c.t.Helper()
+	for _, before := range objects {
+		after, ok := before.DeepCopyObject().(client.Object)
+		if !ok || !c.get(after) {
+			c.t.Errorf("%T %s is gone", before, before.GetName())
+			continue
+		}
+		if diff := cmp.Diff(before.GetLabels(), after.GetLabels()); diff != "" {
+			c.t.Errorf("labels of %T %s (-before +after):\n%s", before, before.GetName(), diff)
+		}
+		if diff := cmp.Diff(before.GetAnnotations(), after.GetAnnotations()); diff != "" {
+			c.t.Errorf("annotations of %T %s (-before +after):\n%s", before, before.GetName(), diff)
+		}
+		switch before := before.(type) {
+		case *calico.BGPPeer:
+			if diff := cmp.Diff(before.Spec, after.(*calico.BGPPeer).Spec); diff != "" {
+				c.t.Errorf("BGPPeer %s (-before +after):\n%s", before.Name, diff)
+			}
+		case *calico.BGPConfiguration:
+			if diff := cmp.Diff(before.Spec, after.(*calico.BGPConfiguration).Spec); diff != "" {
+				c.t.Errorf("BGPConfiguration %s (-before +after):\n%s", before.Name, diff)
+			}
+		}
+	}
+}
+
+func (c *cluster) roles() map[string]string {
+	c.t.Helper()
+	var list corev1.NodeList
+	c.must(c.client.List(c.t.Context(), &list))
+	found := map[string]string{}
+	for i := range list.Items {
+		if clusterID, ok := list.Items[i].Annotations[v1alpha1.ClusterIDAnnotation]; ok {
+			found[list.Items[i].Name] = clusterID
+		}
+	}
+	return found
+}
+
+// onReflectors waits until the mesh is off and so many nodes are reflectors.
+func (c *cluster) onReflectors(count int) {
+	c.t.Helper()
+	c.eventually(fmt.Sprintf("%d reflectors and the mesh off", count), func() (bool, string) {
+		status := c.policy().Status
+		done := meta.IsStatusConditionTrue(status.Conditions, v1alpha1.ConditionReady) &&
+			!meta.IsStatusConditionTrue(status.Conditions, v1alpha1.ConditionProgressing) &&
+			status.Mesh == v1alpha1.MeshOff && int(status.ReflectorCount) == count
+		return done, fmt.Sprintf("next %q, conditions %+v", status.NextStep, status.Conditions)
+	})
+	if got := len(c.roles()); got != count {
+		c.t.Errorf("%d nodes are reflectors, want %d: %v", got, count, c.roles())
+	}
+}
+
+func TestStory(t *testing.T) {
+	eachSet(t, func(t *testing.T, c *cluster) {
+		t.Parallel() // each set has an API server of its own, and much of it is waiting
+		users := theirs()
+		c.create(users...)
+		for n := range 11 {
+			c.create(newNode(n))
+		}
+		c.create(fastPolicy())
+		c.answerStatuses()
+		var w writes
+		c.start(Options{Config: w.watch(c.plane.Config())})
+		c.onReflectors(3)
+
+		var peers calico.BGPPeerList
+		c.must(c.client.List(t.Context(), &peers))
+		ours := slices.DeleteFunc(peers.Items, func(p calico.BGPPeer) bool { return !calico.ManagedByUs(&p) })
+		if len(ours) != 4 {
+			t.Errorf("%d BGPPeers of ours for 3 reflectors, want 1 for the clients and 3 pins", len(ours))
+		}
+
+		// Steady: whatever heartbeats come, nothing is written.
+		before := w.total()
+		for beat := range 5 {
+			for n := range 11 {
+				c.heartbeat(n, beat)
+			}
+		}
+		c.create(newNode(11)) // an ordinary node: a pass, but no write beside the status
+		c.eventually("the new node to be counted", func() (bool, string) {
+			return c.policy().Status.Nodes == 13, fmt.Sprint(c.policy().Status.Nodes)
+		})
+		w.mu.Lock()
+		for request, n := range w.count {
+			if request == statusPatch {
+				before += n
+			}
+		}
+		w.mu.Unlock()
+		if after := w.total(); after > before {
+			t.Errorf("heartbeats and a new node made writes beside the status: %v", &w)
+		}
+
+		// Uninstall: the mesh is back, nothing of ours stays, all of theirs does.
+		c.must(c.client.Delete(t.Context(), c.policy()))
+		c.eventually("the policy to go", func() (bool, string) {
+			policy := newPolicy()
+			return !c.get(policy), fmt.Sprintf("%+v", policy.Status)
+		})
+		if got := c.roles(); len(got) > 0 {
+			t.Errorf("reflectors are left: %v", got)
+		}
+		c.must(c.client.List(t.Context(), &peers))
+		if len(peers.Items) != 1 {
+			t.Errorf("BGPPeers are left: %+v", peers.Items)
+		}
+		var statuses calico.CalicoNodeStatusList
+		c.must(c.client.List(t.Context(), &statuses))
+		if len(statuses.Items) != 0 {
+			t.Errorf("CalicoNodeStatuses are left: %+v", statuses.Items)
+		}
+		c.untouched(users)
+	})
+}
+
+// dying ends the controller after its n-th write, before it learns of it.
+type dying struct {
+	mu    sync.Mutex
+	left  int
+	kill  func()
+	fatal bool
+}
+
+func (d *dying) watch(config *rest.Config) *rest.Config {
+	config.Wrap(func(next http.RoundTripper) http.RoundTripper { return dyingTripper{next: next, dying: d} })
+	return config
+}
+
+type dyingTripper struct {
+	next  http.RoundTripper
+	dying *dying
+}
+
+func (d dyingTripper) RoundTrip(request *http.Request) (*http.Response, error) {
+	response, err := d.next.RoundTrip(request)
+	if request.Method == http.MethodGet || err != nil {
+		return response, err
+	}
+	d.dying.mu.Lock()
+	defer d.dying.mu.Unlock()
+	if d.dying.left--; d.dying.left == 0 {
+		d.dying.fatal = true
+		d.dying.kill()
+	}
+	if d.dying.fatal {
+		_ = response.Body.Close()
+		return nil, context.Canceled // written, but nobody knows
+	}
+	return response, err
+}
+
+func TestStoryWithADeathAfterEveryFewWrites(t *testing.T) {
+	c := ownV3(t)
+	users := theirs()
+	c.create(users...)
+	for n := range 8 {
+		c.create(newNode(n))
+	}
+	c.create(fastPolicy())
+	c.answerStatuses()
+	ready := func() bool {
+		status := c.policy().Status
+		return meta.IsStatusConditionTrue(status.Conditions, v1alpha1.ConditionReady) && status.Mesh == v1alpha1.MeshOff
+	}
+	// Each life is one write longer than the last, so every place is hit.
+	for life := 1; life <= 60 && !ready(); life++ {
+		ctx, cancel := context.WithCancel(context.Background())
+		d := &dying{left: life, kill: cancel}
+		ended := make(chan error, 1)
+		go func() { ended <- Run(ctx, Options{Config: d.watch(c.plane.Config()), Log: testLog(t)}) }()
+		deadline := time.After(patience)
+		for alive := true; alive; {
+			select {
+			case err := <-ended:
+				c.must(err)
+				alive = false
+			case <-deadline:
+				t.Fatalf("life %d of the controller neither ends nor finishes: %+v", life, c.policy().Status)
+			case <-time.After(100 * time.Millisecond):
+				if ready() {
+					cancel()
+				}
+			}
+		}
+		cancel()
+	}
+	if !ready() {
+		t.Fatalf("not done after 60 lives: %+v", c.policy().Status)
+	}
+	if got := len(c.roles()); got != 3 {
+		t.Errorf("%d reflectors, want 3: %v", got, c.roles())
+	}
+	if reverts := c.policy().Status.Reverts; len(reverts) > 0 {
+		t.Errorf("its own deaths count as reverts by others: %+v", reverts)
+	}
+	c.untouched(users[:2])
+}

@@ -1,0 +1,89 @@
+package demo
+
+import (
+	"encoding/json"
+	"fmt"
+	"math"
+	"os"
+	"text/tabwriter"
+	"time"
+
+	"tapetum.dev/tapetum/internal/lab"
+	"tapetum.dev/tapetum/internal/lab/fabric"
+)
+
+// Result is what one event took. Writes are the controller's, without status,
+// lease and events.
+type Result struct {
+	Name                string  `json:"name"`
+	Steps               int     `json:"steps"`
+	Writes              int     `json:"writes"`
+	Seconds             float64 `json:"seconds"`
+	ReflectorsBefore    int     `json:"reflectorsBefore"`
+	ReflectorsAfter     int     `json:"reflectorsAfter"`
+	LostOrdinarySeconds float64 `json:"lostOrdinarySeconds"`
+	LostChangingSeconds float64 `json:"lostChangingSeconds"`
+
+	statusWrites int
+}
+
+// Report is the whole story.
+type Report struct {
+	Events []Result `json:"events"`
+}
+
+// LostOrdinary is the sum over all events.
+func (r *Report) LostOrdinary() float64 {
+	sum := 0.0
+	for i := range r.Events {
+		sum += r.Events[i].LostOrdinarySeconds
+	}
+	return sum
+}
+
+func (r *Report) write(path string) error {
+	data, err := json.MarshalIndent(r, "", "  ")
+	if err != nil {
+		return fmt.Errorf("report: %w", err)
+	}
+	if err := os.WriteFile(path, append(data, '\n'), 0o644); err != nil { //nolint:gosec // no secret
+		return fmt.Errorf("report: %w", err)
+	}
+	return nil
+}
+
+func (r *Result) account(a fabric.Account, w lab.Writes, took time.Duration) {
+	r.Writes, r.statusWrites = w.Objects, w.Status
+	r.Seconds = round(took.Seconds())
+	r.LostOrdinarySeconds = round(a.Ordinary.RouteTime.Seconds())
+	r.LostChangingSeconds = round(a.Changing.RouteTime.Seconds())
+}
+
+// round to hundredths, the grain of the simulation, but never to nothing.
+func round(seconds float64) float64 {
+	if seconds <= 0 {
+		return 0
+	}
+	return math.Ceil(seconds*100-1e-6) / 100
+}
+
+// table prints the report for people.
+func (d *demo) table(r *Report) {
+	s := d.screen
+	s.line("")
+	s.line(s.style(bold, "What it took"))
+	s.line("")
+	s.erase()
+	w := tabwriter.NewWriter(s.out, 0, 0, 3, ' ', tabwriter.AlignRight)
+	_, _ = fmt.Fprintln(w, "event\treflectors\tsteps\tAPI writes\tof status\tseconds\troute-seconds lost:\tordinary\tof nodes changing role\t")
+	for i := range r.Events {
+		e := &r.Events[i]
+		_, _ = fmt.Fprintf(w, "%s\t%d → %d\t%d\t%d\t%d\t%.1f\t\t%.2f\t%.2f\t\n", e.Name, e.ReflectorsBefore, e.ReflectorsAfter,
+			e.Steps, e.Writes, e.statusWrites, e.Seconds, e.LostOrdinarySeconds, e.LostChangingSeconds)
+	}
+	_ = w.Flush()
+	s.line("")
+	s.wrapped("", "", dim, "A route-second is one (node, destination) pair without a route for one second. Pairs with a node without power do not count, "+
+		"nor do those of a node that is still joining. Writes are the API server's own count (its audit log) of what the controller wrote to objects; "+
+		"its reports on the RouteReflectorAutoscaler stand apart, lease renewals and events are left out.")
+}

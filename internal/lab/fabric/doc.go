@@ -1,0 +1,9 @@
+// Package fabric simulates the BGP sessions and routes of a Calico cluster in
+// virtual time: what confd would render on every node, what BIRD would make of
+// it, and which (node, destination) pairs have a route at every moment.
+//
+// It is the independent check of the oracle in internal/bgp, so it derives the
+// sessions itself from Calico's published rules and must never import that
+// package, nor anything of Tapetum's planning. Pure: time and the seed of its
+// randomness are passed in; the same calls with the same seed give the same run.
+package fabric

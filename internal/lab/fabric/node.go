@@ -1,0 +1,198 @@
+package fabric
+
+import (
+	"net/netip"
+	"slices"
+)
+
+// node is one calico-node with its BIRD.
+type node struct {
+	name, uid string
+	slot      int
+	// powered: false after a power loss. gone: it has no Node object any more.
+	powered, gone bool
+	boot          uint32
+	lastApply     int64  // when the last version scheduled for it arrives
+	wantedID      string // its cluster ID in the API
+
+	// What its BIRD runs.
+	running   *version
+	host      *host
+	peerings  []protocol
+	addr      [families]netip.Addr
+	clusterID string
+	neigh     [families]map[netip.Addr]*neighbour
+
+	// settled: it has had all its sessions up at once since it booted. Until
+	// then it is joining, and its pairs are in no account.
+	settled bool
+	// roleChanged: its cluster ID changed since the last ResetAccount.
+	roleChanged bool
+
+	rr     [families]int // index among the reflectors, -1 for none
+	idBit  int
+	frozen [families]map[*node][]path // what it had when its power went
+}
+
+// neighbour is what a node has configured towards one address. The protocols
+// wait in line for the lock on the address: the first one has it.
+type neighbour struct {
+	addr netip.Addr
+	line []protocol
+	sess *session
+	seen uint64
+}
+
+func (nb *neighbour) holder() protocol { return nb.line[0] }
+
+// firstByName is the protocol to which BIRD gives an incoming connection,
+// whether or not it has the lock.
+func (nb *neighbour) firstByName() protocol {
+	first := nb.line[0]
+	for _, p := range nb.line[1:] {
+		if p.before(first) {
+			first = p
+		}
+	}
+	return first
+}
+
+// replace takes a new configuration over: unchanged protocols keep their place
+// in line, changed and new ones go to its end. It tells whether anything
+// changed, and whether the holder of the lock did.
+func (nb *neighbour) replace(want []protocol) (changed, holder bool) {
+	if len(nb.line) == len(want) && (len(want) == 1 && nb.line[0] == want[0] || sameSet(nb.line, want)) {
+		return false, false
+	}
+	old := nb.line[0]
+	var line []protocol
+	for _, p := range nb.line {
+		if slices.Contains(want, p) {
+			line = append(line, p)
+		}
+	}
+	for _, p := range want {
+		if !slices.Contains(line, p) {
+			line = append(line, p)
+		}
+	}
+	nb.line = line
+	return true, !slices.Contains(want, old)
+}
+
+func sameSet(a, b []protocol) bool {
+	for _, p := range a {
+		if !slices.Contains(b, p) {
+			return false
+		}
+	}
+	return true
+}
+
+// release lets the next protocol in line have the lock: a session that goes
+// down gives it back before it tries again.
+func (nb *neighbour) release() {
+	if len(nb.line) > 1 {
+		nb.line = append(nb.line[1:], nb.line[0])
+	}
+}
+
+// neighbours of a family, sorted by address.
+func (n *node) neighbours(family int) []*neighbour {
+	out := make([]*neighbour, 0, len(n.neigh[family]))
+	for _, nb := range n.neigh[family] {
+		out = append(out, nb)
+	}
+	slices.SortFunc(out, func(a, b *neighbour) int { return a.addr.Compare(b.addr) })
+	return out
+}
+
+// apply makes a node run a version. A configuration that BIRD refuses changes
+// nothing.
+func (f *Fabric) apply(n *node, v *version) {
+	h := v.byName[n.name]
+	if h == nil || !n.powered || n.gone {
+		return
+	}
+	peerings, ok := f.renderPeerings(v, h)
+	if !ok {
+		return
+	}
+	same := n.running != nil && n.running.mesh == v.mesh && sameSelf(n.host, h) && slices.Equal(peerings, n.peerings)
+	n.running, n.host, n.peerings = v, h, peerings
+	if same {
+		return
+	}
+	all := append(f.renderMesh(v, h), peerings...)
+	slices.SortFunc(all, compareProtocols)
+	if n.clusterID != h.clusterID {
+		n.clusterID = h.clusterID
+		f.planes[v4].dirty, f.planes[v6].dirty = true, true
+	}
+	for family := range families {
+		f.reconfigure(n, family, h.addr[family], all)
+	}
+}
+
+func sameSelf(a, b *host) bool {
+	return a.addr == b.addr && a.as == b.as && a.port == b.port && a.clusterID == b.clusterID
+}
+
+// reconfigure is what BIRD does with a new configuration of one family.
+func (f *Fabric) reconfigure(n *node, family int, own netip.Addr, want []protocol) {
+	f.mark++
+	if n.addr[family] != own {
+		f.moveAddress(n, family, own)
+	}
+	if n.neigh[family] == nil {
+		n.neigh[family] = map[netip.Addr]*neighbour{}
+	}
+	var touched []*neighbour
+	for len(want) > 0 {
+		addr, end := want[0].opt.remote, 1
+		for end < len(want) && want[end].opt.remote == addr {
+			end++
+		}
+		group := want[:end]
+		want = want[end:]
+		if familyOf(addr) != family {
+			continue
+		}
+		nb := n.neigh[family][addr]
+		if nb == nil {
+			nb = &neighbour{addr: addr, line: slices.Clone(group)}
+			n.neigh[family][addr] = nb
+			touched = append(touched, nb)
+		} else if changed, holder := nb.replace(group); changed {
+			if holder && nb.sess != nil {
+				f.closeBy(nb.sess, n)
+			}
+			touched = append(touched, nb)
+		}
+		nb.seen = f.mark
+	}
+	for _, nb := range n.neighbours(family) {
+		if nb.seen == f.mark {
+			continue
+		}
+		delete(n.neigh[family], nb.addr)
+		if nb.sess != nil {
+			f.closeBy(nb.sess, n)
+		}
+	}
+	for _, nb := range touched {
+		f.consider(n, family, nb)
+	}
+}
+
+// moveAddress: a node has got, lost or changed its address.
+func (f *Fabric) moveAddress(n *node, family int, own netip.Addr) {
+	if f.owner[family][n.addr[family]] == n {
+		delete(f.owner[family], n.addr[family])
+	}
+	n.addr[family] = own
+	if own.IsValid() {
+		f.owner[family][own] = n
+	}
+	f.planes[family].reset(f, n)
+}

@@ -1,0 +1,200 @@
+package fabric
+
+import (
+	"net/netip"
+	"slices"
+	"strconv"
+	"strings"
+
+	"tapetum.dev/tapetum/internal/calico"
+)
+
+// kind is what a protocol is named after. The order is that of the names, in
+// which BIRD looks for the protocol of an incoming connection.
+type kind uint8
+
+const (
+	kindGlobal kind = iota
+	kindMesh
+	kindNode
+)
+
+// options is everything of a protocol whose change restarts its session. Equal
+// options are one pointer.
+type options struct {
+	local, remote netip.Addr
+	localAS       uint32
+	remoteAS      uint32
+	remotePort    uint16 // as configured, 0 for BGP's
+	listenPort    uint16 // this node's
+	client        bool
+	clusterID     string // only where client: rendered beside it
+	passive       bool
+	password      string
+	maxRestart    int64
+	keepalive     int64
+	ttl           int32 // -1 off
+	anySource     bool
+	nextHop       string
+	keepNextHop   bool
+	allowedLocal  int32
+	reachableBy   string
+}
+
+// protocol is one BGP protocol in a node's BIRD configuration.
+type protocol struct {
+	kind kind
+	port uint16 // in the name, 0 for none
+	opt  *options
+}
+
+// before orders protocols to the same neighbour by their names.
+func (p protocol) before(o protocol) bool {
+	if p.kind != o.kind {
+		return p.kind < o.kind
+	}
+	return portSuffix(p.port) < portSuffix(o.port)
+}
+
+func portSuffix(port uint16) string {
+	if port == 0 {
+		return ""
+	}
+	return "_port_" + strconv.Itoa(int(port))
+}
+
+// name as Calico renders it.
+func (p protocol) name() string {
+	prefix := [...]string{"Global_", "Mesh_", "Node_"}[p.kind]
+	return prefix + strings.NewReplacer(".", "_", ":", "_").Replace(p.opt.remote.String()) + portSuffix(p.port)
+}
+
+// version is the state of the API after one write, solved.
+type version struct {
+	hosts    []host
+	byName   map[string]*host
+	as       uint32
+	mesh     *mesh
+	peerings map[string][]peering
+}
+
+func (f *Fabric) newVersion(hosts []host, c *cluster, peers []calico.BGPPeer) *version {
+	v := &version{hosts: hosts, as: c.as, byName: make(map[string]*host, len(hosts))}
+	for i := range hosts {
+		v.byName[hosts[i].name] = &hosts[i]
+	}
+	v.mesh = meshOf(c, hosts)
+	if f.current != nil && f.current.mesh.equal(v.mesh) {
+		v.mesh = f.current.mesh
+	}
+	v.peerings = solve(hosts, peers, c.as, f.rng)
+	return v
+}
+
+// renderPeerings returns the Global_ and Node_ protocols of a node, by
+// neighbour. ok is false where BIRD would refuse the whole configuration.
+func (f *Fabric) renderPeerings(v *version, h *host) (out []protocol, ok bool) {
+	if h.broken {
+		return nil, false
+	}
+	for _, part := range []struct {
+		node string
+		kind kind
+	}{{"", kindGlobal}, {h.name, kindNode}} {
+		for i := range v.peerings[part.node] {
+			p := &v.peerings[part.node][i]
+			own := h.addr[familyOf(p.addr)]
+			if p.addr == own || !own.IsValid() {
+				continue
+			}
+			if p.as == 0 {
+				return nil, false // "as 0": Remote AS number must be set
+			}
+			out = append(out, protocol{part.kind, p.port, f.intern(peeringOptions(p, h, own, part.kind))})
+		}
+	}
+	slices.SortFunc(out, compareProtocols)
+	return out, true
+}
+
+func peeringOptions(p *peering, h *host, own netip.Addr, k kind) options {
+	o := options{
+		local: own, remote: p.addr, localAS: h.as, remoteAS: p.as, remotePort: p.port, listenPort: h.port,
+		password: secretOf(p.spec.Password), ttl: -1, anySource: p.spec.SourceAddress == "None",
+		nextHop: p.spec.NextHopMode, keepNextHop: p.spec.KeepOriginalNextHop, reachableBy: p.spec.ReachableBy,
+	}
+	if p.spec.LocalASNumber != nil {
+		o.localAS = *p.spec.LocalASNumber
+	}
+	if p.spec.MaxRestartTime != nil {
+		o.maxRestart = int64(p.spec.MaxRestartTime.Duration)
+	}
+	if p.spec.KeepaliveTime != nil {
+		o.keepalive = int64(p.spec.KeepaliveTime.Duration)
+	}
+	if p.spec.TTLSecurity != nil {
+		o.ttl = *p.spec.TTLSecurity
+	}
+	if p.spec.NumAllowedLocalASNumber != nil {
+		o.allowedLocal = *p.spec.NumAllowedLocalASNumber
+	}
+	// The neighbour is a client of a reflector unless it is known to have the
+	// same cluster ID.
+	if p.as == o.localAS && h.clusterID != "" && p.clusterID != h.clusterID {
+		o.client, o.clusterID = true, h.clusterID
+	}
+	o.passive = k == kindGlobal && p.calicoNode && p.addr.String() > own.String()
+	return o
+}
+
+// renderMesh returns the Mesh_ protocols of a node: none where it has a cluster
+// ID itself.
+func (f *Fabric) renderMesh(v *version, h *host) []protocol {
+	if !v.mesh.on || h.clusterID != "" {
+		return nil
+	}
+	var out []protocol
+	for family := range families {
+		own := h.addr[family]
+		if !own.IsValid() {
+			continue
+		}
+		ownText := own.String()
+		for i := range v.mesh.members {
+			m := &v.mesh.members[i]
+			if m.name == h.name || !m.addr[family].IsValid() {
+				continue
+			}
+			out = append(out, protocol{kindMesh, 0, f.intern(options{
+				local: own, remote: m.addr[family], localAS: h.as, remoteAS: m.as, remotePort: m.port, listenPort: h.port,
+				password: v.mesh.password, maxRestart: v.mesh.maxRestart, ttl: -1,
+				passive: m.addr[family].String() > ownText,
+			})})
+		}
+	}
+	slices.SortFunc(out, compareProtocols)
+	return out
+}
+
+// compareProtocols orders by neighbour, then by name.
+func compareProtocols(a, b protocol) int {
+	if c := a.opt.remote.Compare(b.opt.remote); c != 0 {
+		return c
+	}
+	switch {
+	case a.before(b):
+		return -1
+	case b.before(a):
+		return 1
+	}
+	return 0
+}
+
+func (f *Fabric) intern(o options) *options {
+	if p, ok := f.options[o]; ok {
+		return p
+	}
+	p := &o
+	f.options[o] = p
+	return p
+}

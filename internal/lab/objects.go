@@ -1,0 +1,128 @@
+package lab
+
+import (
+	"fmt"
+
+	corev1 "k8s.io/api/core/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+
+	"tapetum.dev/tapetum/internal/calico"
+	"tapetum.dev/tapetum/internal/inventory"
+)
+
+const (
+	zoneLabel         = "topology.kubernetes.io/zone"
+	controlPlaneLabel = "node-role.kubernetes.io/control-plane"
+	podNamespace      = "default"
+)
+
+// plan says what the i-th node of a lab is, from 0.
+type plan struct {
+	index        int
+	name, zone   string
+	controlPlane bool
+}
+
+func (c *Cluster) planOf(index int) plan {
+	p := plan{index: index, controlPlane: index < c.options.ControlPlanes}
+	p.zone = "zone-" + string(rune('a'+index%c.options.Zones))
+	if p.controlPlane {
+		p.name = fmt.Sprintf("control-%d", index+1)
+	} else {
+		p.name = fmt.Sprintf("node-%03d", index+1-c.options.ControlPlanes)
+	}
+	return p
+}
+
+// node builds the Node object as kubelet registers it and calico-node annotates
+// it.
+func (c *Cluster) node(p plan) *corev1.Node {
+	subnet, host := p.index/200, p.index%200+10
+	annotations := map[string]string{inventory.AnnotationIPv4: fmt.Sprintf("10.20.%d.%d/24", subnet, host)}
+	addresses := []corev1.NodeAddress{{Type: corev1.NodeInternalIP, Address: fmt.Sprintf("10.20.%d.%d", subnet, host)}}
+	if c.options.DualStack {
+		v6 := fmt.Sprintf("fd20::%x:%x", subnet, host)
+		annotations[inventory.AnnotationIPv6] = v6 + "/64"
+		addresses = append(addresses, corev1.NodeAddress{Type: corev1.NodeInternalIP, Address: v6})
+	}
+	node := &corev1.Node{
+		ObjectMeta: metav1.ObjectMeta{
+			Name: p.name, Annotations: annotations,
+			Labels: map[string]string{
+				zoneLabel: p.zone, corev1.LabelHostname: p.name, corev1.LabelOSStable: "linux", corev1.LabelArchStable: "amd64",
+			},
+		},
+		Status: corev1.NodeStatus{
+			Addresses: append(addresses, corev1.NodeAddress{Type: corev1.NodeHostName, Address: p.name}),
+			NodeInfo: corev1.NodeSystemInfo{
+				OperatingSystem: "linux", Architecture: "amd64", KubeletVersion: "v1.37.2",
+				OSImage: "Debian GNU/Linux 13", KernelVersion: "6.12.0", ContainerRuntimeVersion: "containerd://2.1.4",
+			},
+			Conditions: []corev1.NodeCondition{readyCondition(true)},
+		},
+	}
+	if p.controlPlane {
+		node.Labels[controlPlaneLabel] = ""
+		node.Spec.Taints = []corev1.Taint{{Key: controlPlaneLabel, Effect: corev1.TaintEffectNoSchedule}}
+	}
+	return node
+}
+
+func readyCondition(ready bool) corev1.NodeCondition {
+	now := metav1.Now()
+	if ready {
+		return corev1.NodeCondition{
+			Type: corev1.NodeReady, Status: corev1.ConditionTrue, LastHeartbeatTime: now, LastTransitionTime: now,
+			Reason: "KubeletReady", Message: "kubelet is posting ready status",
+		}
+	}
+	return corev1.NodeCondition{
+		Type: corev1.NodeReady, Status: corev1.ConditionUnknown, LastHeartbeatTime: now, LastTransitionTime: now,
+		Reason: "NodeStatusUnknown", Message: "Kubelet stopped posting node status.",
+	}
+}
+
+// affinity builds the BlockAffinity of a worker's /26. Unstructured, because
+// "deleted" is a string in one group and a boolean in the other.
+func (c *Cluster) affinity(p plan) *unstructured.Unstructured {
+	block := p.index * 64
+	third, fourth := block/256%256, block%256
+	second := 64 + block/65536
+	var deleted any = false
+	if c.options.Group == calico.GroupV1 {
+		deleted = "false"
+	}
+	object := &unstructured.Unstructured{Object: map[string]any{"spec": map[string]any{
+		"node": p.name, "state": "confirmed", "cidr": fmt.Sprintf("10.%d.%d.%d/26", second, third, fourth),
+		"deleted": deleted, "type": "host",
+	}}}
+	object.SetGroupVersionKind(c.options.Group.WithKind("BlockAffinity"))
+	object.SetName(affinityName(p.name))
+	return object
+}
+
+func affinityName(node string) string { return node + "-block" }
+
+// pod builds a pod-network pod that runs on a worker.
+func pod(p plan) *corev1.Pod {
+	return &corev1.Pod{
+		ObjectMeta: metav1.ObjectMeta{Name: podName(p.name), Namespace: podNamespace, Labels: map[string]string{"app": "workload"}},
+		Spec: corev1.PodSpec{
+			NodeName:   p.name,
+			Containers: []corev1.Container{{Name: "workload", Image: "registry.invalid/workload:1"}},
+		},
+	}
+}
+
+func podName(node string) string { return "workload-" + node }
+
+// clusterInformation says that Calico's datastore may be written.
+func (c *Cluster) clusterInformation() *unstructured.Unstructured {
+	object := &unstructured.Unstructured{Object: map[string]any{"spec": map[string]any{
+		"datastoreReady": true, "calicoVersion": "v3.33.0",
+	}}}
+	object.SetGroupVersionKind(c.options.Group.WithKind("ClusterInformation"))
+	object.SetName("default")
+	return object
+}
