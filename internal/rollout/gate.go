@@ -50,7 +50,8 @@ func (s *state) missingSessions() *wait {
 		if !view.FedV4 || !view.FedV6 {
 			feeding = append(feeding, reflector)
 		}
-		for _, session := range s.expected[reflector] {
+		for i := range s.expected[reflector] {
+			session := &s.expected[reflector][i]
 			if s.required(session) && !established(view, session) {
 				missing = append(missing, session.Remote)
 				total++
@@ -73,16 +74,21 @@ func (s *state) missingSessions() *wait {
 
 // required: gates wait for a session unless its other end is a reflector that is
 // lost, or a node that has been gone for long.
-func (s *state) required(session bgp.Session) bool {
+func (s *state) required(session *bgp.Session) bool {
 	if s.seen.Down[session.Remote] {
 		return false
 	}
 	return !(s.lost(session.Remote) && slices.Contains(s.standing.Reflectors, session.Remote))
 }
 
-// established: with the type of session that is expected, because a session that
-// a change has just removed may still be in the report.
-func established(view sessions.View, session bgp.Session) bool {
-	kind, up := view.Established[session.RemoteIP]
-	return up && (kind != calico.PeerTypeMesh || session.Kind == bgp.Mesh)
+// established: with the type of session that is expected, because a report that
+// is older than the last step still speaks of the session that was there before.
+// Where two protocols exist for one neighbour, either may be the one that is up.
+func established(view sessions.View, session *bgp.Session) bool {
+	reported, up := view.Established[session.RemoteIP]
+	return up && (len(session.Waiting) > 0 || reported == reportedAs[session.Kind])
+}
+
+var reportedAs = map[bgp.Kind]string{
+	bgp.Mesh: calico.PeerTypeMesh, bgp.Node: calico.PeerTypeNode, bgp.Global: calico.PeerTypeGlobal,
 }

@@ -113,7 +113,8 @@ func (s *state) reflectorStatuses() []v1alpha1.ReflectorStatus {
 			Name: name, Zone: node.Labels[s.spec.ZoneLabel], ClusterID: node.ClusterID,
 		}
 		view := s.views[name]
-		for _, session := range s.expected[name] {
+		for i := range s.expected[name] {
+			session := &s.expected[name][i]
 			if !s.required(session) {
 				continue
 			}

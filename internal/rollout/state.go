@@ -189,7 +189,7 @@ func (s *state) observe() {
 	} else {
 		for _, name := range s.standing.Reflectors {
 			if view, reported := s.views[name]; reported && !s.lost(name) {
-				s.seen.Up[name] = view.Up()
+				s.seen.Up[name] = s.up(view, s.expected[name])
 			}
 		}
 	}
@@ -205,6 +205,20 @@ func (s *state) observe() {
 			s.leftOut = append(s.leftOut, node.Name)
 		}
 	}
+}
+
+// up are the peers of those expected sessions that the reflector reports as
+// established and fed. Only of expected ones: a report may be older than the last
+// step, and still speak of sessions that the step has ended.
+func (s *state) up(view sessions.View, expected []bgp.Session) map[netip.Addr]bool {
+	out := make(map[netip.Addr]bool, len(expected))
+	for i := range expected {
+		session := &expected[i]
+		if established(view, session) && view.Fed(session.RemoteIP) {
+			out[session.RemoteIP] = true
+		}
+	}
+	return out
 }
 
 // role tells whether the plan keeps the reflector.
