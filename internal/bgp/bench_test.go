@@ -4,6 +4,10 @@ import (
 	"fmt"
 	"net/netip"
 	"testing"
+
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+
+	"tapetum.dev/tapetum/internal/calico"
 )
 
 // singleLike is a cluster with one cluster ID and m pinned reflectors.
@@ -97,6 +101,44 @@ func BenchmarkProve(b *testing.B) {
 				if p := Prove(before, after, seen, nil); !p.OK {
 					b.Fatal(p.Reason)
 				}
+			}
+		})
+	}
+}
+
+// objectPerClient is how the first implementation of this idea wrote it down: k
+// BGPPeers a client, each for one node.
+func objectPerClient(nodes, m, k int) Input {
+	in := newInput(nodes, 3)
+	for i := range m {
+		in.Nodes[i].ClusterID = oneID(i)
+		in.Nodes[i].Labels["rr"] = fmt.Sprint(i)
+	}
+	for i := m; i < nodes; i++ {
+		for j := range k {
+			in.Peers = append(in.Peers, calico.BGPPeer{
+				ObjectMeta: metav1.ObjectMeta{Name: fmt.Sprintf("%05d-%d", i, j)},
+				Spec:       calico.BGPPeerSpec{Node: nodeName(i), PeerSelector: fmt.Sprintf("rr == '%d'", (i+j)%m)},
+			})
+		}
+	}
+	return in.selectors("reflectors", "has(rr)", "has(rr)")
+}
+
+func BenchmarkReport(b *testing.B) {
+	for name, in := range map[string]Input{
+		"mesh/5000":              newInput(5_000, 3).withMesh(true),
+		"single/5000":            singleLike(5_000, 5),
+		"single/100000":          singleLike(100_000, 5),
+		"multi/5000":             multiLike(5_000, 21, 2),
+		"multi/10000":            multiLike(10_000, 70, 3),
+		"objectPerClient/1000":   objectPerClient(1_000, 6, 3),
+		"objectPerClient/5000":   objectPerClient(5_000, 6, 3),
+		"objectPerClientOn/2000": objectPerClient(2_000, 6, 3).withMesh(true),
+	} {
+		b.Run(name, func(b *testing.B) {
+			for b.Loop() {
+				Build(in).Report(ReportOptions{})
 			}
 		})
 	}

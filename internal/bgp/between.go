@@ -7,7 +7,7 @@ import "slices"
 type Way []string
 
 // Ways lists how the routes of origin arrive at holder in one family, at most
-// limit of them (by the order in which the neighbours are named), and counts them
+// limit of them (by the order in which the neighbors are named), and counts them
 // all up to 10,000. Of nodes with several address blocks that filters tell apart
 // the first block counts.
 func (n *Network) Ways(origin, holder string, f Family, limit int) (ways []Way, count int, capped bool) {

@@ -7,6 +7,7 @@ import (
 	"slices"
 	"strings"
 
+	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	"tapetum.dev/tapetum/internal/calico"
@@ -128,4 +129,8 @@ func (in Input) withTagFilter() Input {
 		Spec:       calico.BGPFilterSpec{ImportV4: imports, ImportV6: imports, ExportV4: exports, ExportV6: exports},
 	})
 	return in
+}
+
+func secret(name string) *corev1.SecretKeySelector {
+	return &corev1.SecretKeySelector{LocalObjectReference: corev1.LocalObjectReference{Name: name}, Key: "password"}
 }

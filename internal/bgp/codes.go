@@ -26,7 +26,7 @@ const (
 	codePeerWithoutAS      = "PeerWithoutAS"
 	codeSelectorInvalid    = "SelectorInvalid"
 	codeFilterMissing      = "FilterMissing"
-	codeFilterNotModelled  = "FilterNotModelled"
+	codeFilterNotModeled   = "FilterNotModeled"
 )
 
 // entry is what findings of one code have in common.
@@ -35,7 +35,7 @@ type entry struct {
 	action   string
 }
 
-var catalogue = map[string]entry{
+var catalog = map[string]entry{
 	CodeUnreachable:       {SeverityError, "Give the nodes a reflector in common, or a session with each other."},
 	CodeDisjoint:          {SeverityWarning, "Let every client peer with all reflectors of the ID, or make sure that any two clients share one; or give the reflectors different IDs and let them peer with each other."},
 	CodePathExplosion:     {SeverityWarning, "Use one cluster ID for reflectors that serve the same clients, or put a filter on the sessions between reflectors that lets a route pass only once (Calico 3.32 or newer)."},
@@ -60,5 +60,5 @@ var catalogue = map[string]entry{
 	codePeerWithoutAS:      {SeverityError, "Set asNumber."},
 	codeSelectorInvalid:    {SeverityWarning, "Correct the selector."},
 	codeFilterMissing:      {SeverityWarning, "Create the BGPFilter, or remove its name from the BGPPeer."},
-	codeFilterNotModelled:  {SeverityWarning, "Check by hand what the filter does to routes between nodes."},
+	codeFilterNotModeled:   {SeverityWarning, "Check by hand what the filter does to routes between nodes."},
 }

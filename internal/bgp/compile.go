@@ -27,8 +27,10 @@ type view struct {
 	// globalAS and globalPort are the cluster's; port 0 is unset.
 	globalAS   uint32
 	globalPort uint16
-	// named are the nodes that a BGPPeer or an address names.
+	// named are the nodes whose address a BGPPeer names, and observed ones.
 	named map[int32]bool
+	// ofNode are the BGPPeers of one node each, by that node.
+	ofNode map[int32][]int32
 	// globalByAddr are the global BGPPeers by address of a node.
 	globalByAddr []int32
 	byAddr       map[netip.Addr]int32
@@ -64,6 +66,8 @@ const nowhere = -1
 type peer struct {
 	name   string
 	global bool
+	// shared counts the BGPPeers before this one that are not of one node.
+	shared int32
 	// localSelector, or nowhere and then localNode or (global) every node.
 	localSelector, localNode int32
 	// remoteSelector, or nowhere and then address (if hasAddr).
@@ -95,7 +99,7 @@ type problem struct {
 // compile reads an Input. Nodes come in the order of names, which must be sorted
 // and hold every node of in.
 func compile(in Input, t *tables, names []string) *view {
-	v := &view{tables: t, named: map[int32]bool{}}
+	v := &view{tables: t, named: map[int32]bool{}, ofNode: map[int32][]int32{}}
 	v.readConfigurations(in.Configurations)
 	v.readNodes(in, names)
 	v.readFilters(in.Filters)
@@ -204,10 +208,17 @@ func (v *view) readPeers(peers []calico.BGPPeer, names []string) {
 	}
 	slices.SortStableFunc(order, func(a, b int) int { return strings.Compare(peers[a].Name, peers[b].Name) })
 	v.peers = make([]peer, 0, len(peers))
+	shared := int32(0)
 	for _, i := range order {
 		if p, ok := v.readPeer(&peers[i], names); ok {
 			if p.global && p.addrNode != nowhere {
 				v.globalByAddr = append(v.globalByAddr, int32(len(v.peers)))
+			}
+			p.shared = shared
+			if p.localNode == nowhere {
+				shared++
+			} else {
+				v.ofNode[p.localNode] = append(v.ofNode[p.localNode], int32(len(v.peers)))
 			}
 			v.peers = append(v.peers, p)
 		}
@@ -245,7 +256,6 @@ func (v *view) readLocal(p *peer, s *calico.BGPPeerSpec, names []string) {
 	case s.Node != "":
 		if at, ok := slices.BinarySearch(names, s.Node); ok && v.nodes[at].present {
 			p.localNode = int32(at)
-			v.named[p.localNode] = true
 			return
 		}
 		p.matchNothing = true

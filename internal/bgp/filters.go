@@ -17,7 +17,7 @@ type chainPair struct{ imports, exports int32 }
 // first rule that matches decides; a route that none matches is accepted.
 type chain []rule
 
-// rule is one rule of a BGPFilter as far as it is modelled.
+// rule is one rule of a BGPFilter as far as it is modeled.
 type rule struct {
 	// community that the route must carry, as a bit; 0 for any route.
 	community uint64
@@ -144,7 +144,7 @@ func (v *view) readFilters(filters []calico.BGPFilter) {
 func (v *view) readRule(filter string, src *calico.BGPFilterRule, family Family) (rule, bool) {
 	r := rule{predicate: nowhere, accept: src.Action == "Accept"}
 	if src.Interface != "" || len(src.ASPathPrefix) > 0 || src.Priority != nil {
-		v.notModelled(filter, "matches on interface, asPathPrefix and priority are not modelled: the rule is left out")
+		v.notModeled(filter, "matches on interface, asPathPrefix and priority are not modeled: the rule is left out")
 		return r, false
 	}
 	r.learned = src.Source == "RemotePeers"
@@ -156,27 +156,31 @@ func (v *view) readRule(filter string, src *calico.BGPFilterRule, family Family)
 	}
 	if src.Communities != nil && len(src.Communities.Values) > 0 {
 		if r.community = v.community(src.Communities.Values[0]); r.community == 0 {
-			v.notModelled(filter, "more than 63 different communities: the rule is left out")
+			v.notModeled(filter, "more than 63 different communities: the rule is left out")
 			return r, false
 		}
 	}
 	if src.CIDR != "" && !v.readPredicate(filter, src, family, &r) {
 		return r, false
 	}
+	v.readOperations(filter, src, &r)
+	return r, true
+}
+
+func (v *view) readOperations(filter string, src *calico.BGPFilterRule, r *rule) {
 	for _, op := range src.Operations {
 		if op.AddCommunity != nil {
 			r.add |= v.community(op.AddCommunity.Value)
 			continue
 		}
-		v.notModelled(filter, "operations other than addCommunity are not modelled: they change no route here")
+		v.notModeled(filter, "operations other than addCommunity are not modeled: they change no route here")
 	}
-	return r, true
 }
 
 func (v *view) readPredicate(filter string, src *calico.BGPFilterRule, family Family, r *rule) bool {
 	prefix, err := netip.ParsePrefix(src.CIDR)
 	if err != nil || prefix.Addr().Is4() != (family == IPv4) {
-		v.notModelled(filter, "cidr "+quote(src.CIDR)+" is no "+family.String()+" network: the rule is left out")
+		v.notModeled(filter, "cidr "+quote(src.CIDR)+" is no "+family.String()+" network: the rule is left out")
 		return false
 	}
 	p := predicate{prefix: prefix.Masked(), operator: src.MatchOperator, min: -1, max: -1}
@@ -190,7 +194,7 @@ func (v *view) readPredicate(filter string, src *calico.BGPFilterRule, family Fa
 	at, ok := t.predicateIndex[p]
 	if !ok {
 		if len(t.predicates) == maxMaskBits {
-			v.notModelled(filter, "more than 63 different CIDR matches: the rule is left out")
+			v.notModeled(filter, "more than 63 different CIDR matches: the rule is left out")
 			return false
 		}
 		at = len(t.predicates)
@@ -201,8 +205,8 @@ func (v *view) readPredicate(filter string, src *calico.BGPFilterRule, family Fa
 	return true
 }
 
-func (v *view) notModelled(filter, message string) {
-	v.problems = append(v.problems, problem{codeFilterNotModelled, "BGPFilter/" + filter, message})
+func (v *view) notModeled(filter, message string) {
+	v.problems = append(v.problems, problem{codeFilterNotModeled, "BGPFilter/" + filter, message})
 }
 
 // community gives every community value a bit; 0 where there are too many.

@@ -60,7 +60,7 @@ func (in *inspection) findings() []Finding {
 
 // add notes a finding. More objects than fit are left out.
 func (in *inspection) add(code, message string, objects ...string) {
-	k := catalogue[code]
+	k := catalog[code]
 	slices.Sort(objects)
 	objects = slices.Compact(objects)
 	if objects == nil {
@@ -94,7 +94,7 @@ func (in *inspection) appliesNowhere(object string) bool {
 	d := in.net.d
 	for i := range d.view.peers {
 		if "BGPPeer/"+d.view.peers[i].name == object {
-			return len(d.locals[i]) == 0
+			return d.counts(&d.view.peers[i]) && len(d.locals[i]) == 0
 		}
 	}
 	return true
@@ -119,10 +119,14 @@ func (in *inspection) unreachable() {
 func (in *inspection) disjoint() {
 	n := in.net
 	nodes := map[int32]set{} // classes concerned, by cluster ID
+	homes := make([]set, n.roles.count())
+	for c := range homes {
+		homes[c], _ = n.homesOf(int32(c))
+	}
 	n.eachMissing(n.living(nil), nil, func(source int32, missing set) bool {
 		missing.each(func(c int32) {
-			id, ok := in.sharedID(source, c)
-			if !ok {
+			id := in.sharedID(source, c, homes)
+			if id == nowhere {
 				return
 			}
 			if nodes[id] == nil {
@@ -141,26 +145,22 @@ func (in *inspection) disjoint() {
 	}
 }
 
-// sharedID is a cluster ID of which two classes have different reflectors.
-func (in *inspection) sharedID(a, b int32) (int32, bool) {
+// sharedID is a cluster ID of which two classes have different reflectors, or
+// nowhere.
+func (in *inspection) sharedID(a, b int32, homes []set) int32 {
 	n := in.net
-	if a == b || n.d.node(a).cluster != nowhere || n.d.node(b).cluster != nowhere {
-		return 0, false
-	}
-	ha, _ := n.homesOf(a)
-	hb, _ := n.homesOf(b)
-	if ha.meets(hb) {
-		return 0, false
-	}
 	id := int32(nowhere)
-	ha.each(func(x int32) {
-		hb.each(func(y int32) {
+	if a == b || n.d.node(a).cluster != nowhere || n.d.node(b).cluster != nowhere || homes[a].meets(homes[b]) {
+		return id
+	}
+	homes[a].each(func(x int32) {
+		homes[b].each(func(y int32) {
 			if n.d.node(x).cluster == n.d.node(y).cluster {
 				id = n.d.node(x).cluster
 			}
 		})
 	})
-	return id, id != nowhere
+	return id
 }
 
 func (in *inspection) failures() {

@@ -15,7 +15,7 @@ type edge struct {
 	// says it to the sender.
 	client, peerClient bool
 	ebgp, ambiguous    bool
-	// watched: one end is a reflector (see Observed).
+	// remoteAllow is how often the receiver takes its own AS in a path.
 	localAS, remoteAS uint32
 	remoteAllow       int32
 	// exports of the sender and imports of the receiver: chains. In a step that
@@ -29,8 +29,15 @@ type edge struct {
 // graph holds the sessions of one family: edges by sending class, sorted.
 type graph struct {
 	edges [][]edge
-	// passes tells which classes pass on what they have learned.
-	passes []bool
+	// passes tells which classes pass on what they have learned; cluster is the
+	// index of their cluster ID.
+	passes  []bool
+	cluster []int32
+}
+
+// like is a graph of the same classes with other sessions.
+func (g *graph) like() *graph {
+	return &graph{edges: make([][]edge, len(g.edges)), passes: g.passes, cluster: g.cluster}
 }
 
 // Network is the model of a cluster's BGP.
@@ -46,8 +53,13 @@ type Network struct {
 }
 
 // Build derives the sessions.
-func Build(in Input) *Network {
+func Build(in Input) *Network { return build(in, ebgpSingletons) }
+
+// build is Build with the number of nodes up to which several ASes are modeled
+// node by node.
+func build(in Input, singletons int) *Network {
 	t := newTables()
+	t.ebgpSingletons = singletons
 	names := namesOf(in)
 	v := compile(in, t, names)
 	v.readRoutes(in.Blocks, names)
@@ -57,18 +69,25 @@ func Build(in Input) *Network {
 }
 
 // namesOf are the names of the nodes, sorted, each once.
-func namesOf(inputs ...Input) []string {
-	var names []string
-	for _, in := range inputs {
-		names = slices.Grow(names, len(in.Nodes))
-		for i := range in.Nodes {
-			names = append(names, in.Nodes[i].Name)
-		}
+func namesOf(in Input) []string {
+	names := make([]string, len(in.Nodes))
+	for i := range in.Nodes {
+		names[i] = in.Nodes[i].Name
 	}
 	if !slices.IsSorted(names) {
 		slices.Sort(names)
 	}
 	return slices.Compact(names)
+}
+
+// union is the sorted union of two sorted lists.
+func union(a, b []string) []string {
+	if slices.Equal(a, b) {
+		return a
+	}
+	all := append(slices.Clip(a), b...)
+	slices.Sort(all)
+	return slices.Compact(all)
 }
 
 func assemble(v *view, at int, r *roles) *Network {
@@ -80,7 +99,8 @@ func assemble(v *view, at int, r *roles) *Network {
 }
 
 func (n *Network) graph(f Family) *graph {
-	g := &graph{edges: make([][]edge, n.roles.count()), passes: make([]bool, n.roles.count())}
+	count := n.roles.count()
+	g := &graph{edges: make([][]edge, count), passes: make([]bool, count), cluster: make([]int32, count)}
 	for i := range n.d.links {
 		l := &n.d.links[i]
 		if out, back := n.standing(l.a, l.b, f); out != nil {
@@ -98,7 +118,8 @@ func (n *Network) graph(f Family) *graph {
 // and nodes with sessions in more than one AS.
 func (g *graph) markPassing(n *Network) {
 	for c := range g.edges {
-		g.passes[c] = n.d.node(int32(c)).cluster != nowhere
+		g.cluster[c] = n.d.node(int32(c)).cluster
+		g.passes[c] = g.cluster[c] != nowhere
 		for i := range g.edges[c] {
 			e := &g.edges[c][i]
 			g.passes[c] = g.passes[c] || e.ebgp || e.localAS != g.edges[c][0].localAS
@@ -131,7 +152,7 @@ func (n *Network) standing(a, b int32, f Family) (out, back *proto) {
 	var best [6]int
 	for i := range ours {
 		for j := range theirs {
-			if !n.fit(&ours[i], a, &theirs[j], b) {
+			if behindMesh(ours, &ours[i]) || behindMesh(theirs, &theirs[j]) || !n.fit(&ours[i], a, &theirs[j], b) {
 				continue
 			}
 			if r := rank(&ours[i], &theirs[j], a < b); out == nil || slices.Compare(r[:], best[:]) < 0 {
@@ -151,6 +172,14 @@ func rank(p, q *proto, forward bool) [6]int {
 	mixed := int(flag(p.def.kind != q.def.kind))
 	return [6]int{mixed, int(min(p.def.kind, q.def.kind)), int(min(p.def.port, q.def.port)),
 		int(max(p.def.port, q.def.port)), int(p.def.port), int(p.def.kind)}
+}
+
+// behindMesh: a protocol for the same address and port as the mesh's waits for it,
+// even where that one never comes up.
+func behindMesh(protos []proto, p *proto) bool {
+	return p.def.kind != Mesh && slices.ContainsFunc(protos, func(o proto) bool {
+		return o.def.kind == Mesh && port(o.def.port) == port(p.def.port)
+	})
 }
 
 // fit tells whether two protocols can make a session: each expects the other's

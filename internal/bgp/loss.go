@@ -9,6 +9,8 @@ type lossCount struct {
 	lost   func(node string) bool
 	count  int
 	pairs  []Pair
+	// unordered: each pair is meant in both orders and kept in one.
+	unordered bool
 }
 
 func newLoss(r *roles, living []int32, lost func(node string) bool) *lossCount {
@@ -30,11 +32,8 @@ func (l *lossCount) add(source int32, missing set) {
 func (l *lossCount) remember(from, to int32) {
 	kept := 0
 	for _, a := range l.roles.members(from) {
-		if l.lost != nil && l.lost(l.roles.names[a]) {
-			continue
-		}
 		for _, b := range l.roles.members(to) {
-			if a == b || l.lost != nil && l.lost(l.roles.names[b]) {
+			if !l.wanted(a, b) {
 				continue
 			}
 			p := Pair{l.roles.names[a], l.roles.names[b]}
@@ -47,6 +46,14 @@ func (l *lossCount) remember(from, to int32) {
 			}
 		}
 	}
+}
+
+// wanted: two living nodes, which are in order where order means nothing.
+func (l *lossCount) wanted(a, b int32) bool {
+	if a == b || l.unordered && a > b {
+		return false
+	}
+	return l.lost == nil || !l.lost(l.roles.names[a]) && !l.lost(l.roles.names[b])
 }
 
 func (l *lossCount) insert(p Pair) {

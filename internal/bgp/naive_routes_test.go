@@ -171,13 +171,15 @@ func (s *naive) blocks(node string, f int) []netip.Prefix {
 	return out
 }
 
-// missing are the ordered pairs without a route, in any family, to any block.
-func (s *naive) missing() (map[Pair]bool, bool) {
-	sessions := s.sessions()
+// missing are the ordered pairs without a route, in any family, to any block, when
+// some nodes are lost.
+func (s *naive) missing(lost func(string) bool) (map[Pair]bool, bool) {
+	gone := func(name string) bool { return lost != nil && lost(name) }
+	sessions := slices.DeleteFunc(s.sessions(), func(x naiveSession) bool { return gone(x.from) || gone(x.to) })
 	out := map[Pair]bool{}
 	for _, origin := range s.names {
 		for f := range 2 {
-			if !s.nodes[origin].addr[f].IsValid() {
+			if gone(origin) || !s.nodes[origin].addr[f].IsValid() {
 				continue
 			}
 			held, ok := s.spread(origin, f, sessions, s.currentFilters, nil)
@@ -185,7 +187,7 @@ func (s *naive) missing() (map[Pair]bool, bool) {
 				return nil, false
 			}
 			for _, holder := range s.names {
-				if holder != origin && s.nodes[holder].addr[f].IsValid() && !naiveHasAll(held[holder], s.blocks(origin, f)) {
+				if holder != origin && !gone(holder) && s.nodes[holder].addr[f].IsValid() && !naiveHasAll(held[holder], s.blocks(origin, f)) {
 					out[Pair{holder, origin}] = true
 				}
 			}

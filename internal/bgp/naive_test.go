@@ -1,7 +1,6 @@
 package bgp
 
 import (
-	"cmp"
 	"fmt"
 	"math"
 	"net/netip"
@@ -16,24 +15,24 @@ import (
 // first one with. It shares no code with it but the types.
 
 type naiveProtocol struct {
-	kind      string
-	node      string
-	neighbour netip.Addr
-	port      uint16
-	peerAS    uint32
-	localAS   uint32
-	client    bool
-	cluster   string
-	options   string
-	filters   []string
-	allow     int
-	passive   bool
+	kind     string
+	node     string
+	neighbor netip.Addr
+	port     uint16
+	peerAS   uint32
+	localAS  uint32
+	client   bool
+	cluster  string
+	options  string
+	filters  []string
+	allow    int
+	passive  bool
 	// alternatives are what other BGPPeers of the same pass would have made.
 	alternatives int
 }
 
 func (p *naiveProtocol) name() string {
-	name := p.kind + "_" + strings.NewReplacer(".", "_", ":", "_").Replace(p.neighbour.String())
+	name := p.kind + "_" + strings.NewReplacer(".", "_", ":", "_").Replace(p.neighbor.String())
 	if p.kind != "Mesh" && p.port != 0 {
 		name += fmt.Sprintf("_port_%d", p.port)
 	}
@@ -42,11 +41,11 @@ func (p *naiveProtocol) name() string {
 
 // definition is everything that restarts the session, as a string.
 func (p *naiveProtocol) definition() string {
-	return fmt.Sprint(p.kind, p.neighbour, p.port, p.peerAS, p.localAS, p.client, p.cluster, p.options, p.passive, p.allow)
+	return fmt.Sprint(p.kind, p.neighbor, p.port, p.peerAS, p.localAS, p.client, p.cluster, p.options, p.passive, p.allow)
 }
 
 func (p *naiveProtocol) rendered(s *naive) string {
-	f := naiveFamily(p.neighbour)
+	f := naiveFamily(p.neighbor)
 	return p.definition() + fmt.Sprint(s.rules(p.filters, f, false), s.rules(p.filters, f, true), p.allow)
 }
 
@@ -291,8 +290,8 @@ func (s *naive) protocolsOf(me *naiveNode) []*naiveProtocol {
 	}
 	out = append(out, s.meshOf(me)...)
 	return slices.DeleteFunc(out, func(p *naiveProtocol) bool {
-		f := naiveFamily(p.neighbour)
-		return p.neighbour == me.addr[f] || !me.addr[f].IsValid()
+		f := naiveFamily(p.neighbor)
+		return p.neighbor == me.addr[f] || !me.addr[f].IsValid()
 	})
 }
 
@@ -310,7 +309,7 @@ func (s *naive) meshOf(me *naiveNode) []*naiveProtocol {
 			if !o.own {
 				as = me.as
 			}
-			out = append(out, &naiveProtocol{kind: "Mesh", node: me.name, neighbour: o.addr[f], port: o.port,
+			out = append(out, &naiveProtocol{kind: "Mesh", node: me.name, neighbor: o.addr[f], port: o.port,
 				peerAS: as, localAS: me.as, options: s.meshOpts, alternatives: 1})
 		}
 	}
@@ -321,7 +320,7 @@ func (s *naive) protocol(kind string, me *naiveNode, list []naivePeering) *naive
 	var first *naiveProtocol
 	different := map[string]bool{}
 	for _, x := range list {
-		p := &naiveProtocol{kind: kind, node: me.name, neighbour: x.ip, port: x.port, peerAS: x.as, localAS: me.as,
+		p := &naiveProtocol{kind: kind, node: me.name, neighbor: x.ip, port: x.port, peerAS: x.as, localAS: me.as,
 			options: naiveOptions(x.of.Spec), filters: x.of.Spec.Filters}
 		p.passive = kind == "Global" && x.byIP && s.isNode(x.ip) && x.ip.String() > me.addr[naiveFamily(x.ip)].String()
 		if x.of.Spec.LocalASNumber != nil {
@@ -344,77 +343,4 @@ func (s *naive) protocol(kind string, me *naiveNode, list []naivePeering) *naive
 
 func (s *naive) isNode(ip netip.Addr) bool {
 	return slices.ContainsFunc(s.all(), func(n *naiveNode) bool { return n.addr[0] == ip || n.addr[1] == ip })
-}
-
-// naiveSession is a session from one side.
-type naiveSession struct {
-	from, to  string
-	family    int
-	out, back *naiveProtocol
-	waiting   []string
-}
-
-func (s *naive) sessions() []naiveSession {
-	var out []naiveSession
-	for _, a := range s.names {
-		for _, b := range s.names {
-			for f := range 2 {
-				if a == b || !s.nodes[a].addr[f].IsValid() || !s.nodes[b].addr[f].IsValid() {
-					continue
-				}
-				if x, ok := s.session(a, b, f); ok {
-					out = append(out, x)
-				}
-			}
-		}
-	}
-	return out
-}
-
-func (s *naive) toward(a, b string, f int) []*naiveProtocol {
-	var out []*naiveProtocol
-	for _, p := range s.protocols[a] {
-		if p.neighbour == s.nodes[b].addr[f] {
-			out = append(out, p)
-		}
-	}
-	slices.SortFunc(out, func(p, q *naiveProtocol) int {
-		return cmp.Or(cmp.Compare(naiveKinds[p.kind], naiveKinds[q.kind]), cmp.Compare(p.port, q.port))
-	})
-	return out
-}
-
-func (s *naive) session(a, b string, f int) (naiveSession, bool) {
-	ours, theirs := s.toward(a, b, f), s.toward(b, a, f)
-	listens := func(n string, port uint16) bool { return cmp.Or(port, 179) == cmp.Or(s.nodes[n].port, 179) }
-	best := naiveSession{from: a, to: b, family: f}
-	var bestRank string
-	for _, p := range ours {
-		for _, q := range theirs {
-			if p.peerAS != q.localAS || q.peerAS != p.localAS || p.peerAS == 0 || q.peerAS == 0 ||
-				strings.Fields(p.options)[1] != strings.Fields(q.options)[1] || (p.passive || !listens(b, p.port)) && (q.passive || !listens(a, q.port)) {
-				continue
-			}
-			if r := naiveRank(a < b, p, q); best.out == nil || r < bestRank {
-				best.out, best.back, bestRank = p, q, r
-			}
-		}
-	}
-	found := best.out != nil
-	for _, p := range ours {
-		if p != best.out {
-			best.waiting = append(best.waiting, p.name())
-		}
-	}
-	return best, found
-}
-
-var naiveKinds = map[string]int{"Mesh": 0, "Node": 1, "Global": 2}
-
-func naiveRank(forward bool, p, q *naiveProtocol) string {
-	if !forward {
-		p, q = q, p
-	}
-	return fmt.Sprintf("%v %d %5d %5d %5d %d", p.kind != q.kind, min(naiveKinds[p.kind], naiveKinds[q.kind]),
-		min(p.port, q.port), max(p.port, q.port), p.port, naiveKinds[p.kind])
 }

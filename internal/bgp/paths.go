@@ -68,6 +68,7 @@ type counter struct {
 	only   int32
 	over   bool
 	budget *int
+	spare  []*carried
 	// visit, if set, is told of every step of a walk and of its end.
 	visit func(arrived bool, at int32)
 }
@@ -104,6 +105,8 @@ func (c *counter) others(class, source int32) int32 {
 // walk follows every way on from r. ways is in how many ways members of the
 // classes on the walk can be chosen.
 func (c *counter) walk(r *carried, ways int64) {
+	x := c.take()
+	defer c.give(x)
 	edges := c.graph.edges[r.at]
 	for i := range edges {
 		e := &edges[i]
@@ -117,13 +120,23 @@ func (c *counter) walk(r *carried, ways int64) {
 		if c.over {
 			return
 		}
-		x, ok := c.send(r, e)
-		if !ok || choices <= 0 {
-			continue
+		if choices > 0 && c.send(r, e, x) {
+			c.arrive(x, ways*choices)
 		}
-		c.arrive(&x, ways*choices)
 	}
 }
+
+// take and give keep routes for use on later walks: there are many.
+func (c *counter) take() *carried {
+	if n := len(c.spare); n > 0 {
+		x := c.spare[n-1]
+		c.spare = c.spare[:n-1]
+		return x
+	}
+	return &carried{}
+}
+
+func (c *counter) give(x *carried) { c.spare = append(c.spare, x) }
 
 // arrive counts a walk that has come to a node, and goes on from there.
 func (c *counter) arrive(x *carried, ways int64) {

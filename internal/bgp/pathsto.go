@@ -19,17 +19,22 @@ func (n *Network) PathsTo(origin string, f Family, lost func(node string) bool) 
 	for _, kind := range kindsOf(&n.view.nodes[at], f) {
 		c.run(source, kind)
 		capped = capped || c.over
-		for to := range int32(len(c.counts)) {
-			others := int64(c.others(to, source))
-			if others <= 0 || c.counts[to] == 0 {
-				continue
-			}
+		c.each(source, func(to int32, count int) {
 			for _, m := range n.roles.members(to) {
 				if name := n.roles.names[m]; int(m) != at && (lost == nil || !lost(name)) {
-					paths[name] = max(paths[name], int(c.counts[to]/others))
+					paths[name] = max(paths[name], count)
 				}
 			}
-		}
+		})
 	}
 	return paths, capped
+}
+
+// each gives the classes that hold paths, and how many each of their members has.
+func (c *counter) each(source int32, yield func(to int32, count int)) {
+	for to := range int32(len(c.counts)) {
+		if others := int64(c.others(to, source)); others > 0 && c.counts[to] > 0 {
+			yield(to, int(c.counts[to]/others))
+		}
+	}
 }

@@ -16,7 +16,7 @@ type walker struct {
 // carried is a route on its way: where it is and what BIRD has attached to it.
 type carried struct {
 	at, prev int32
-	// own: not learned from a neighbour.
+	// own: not learned from a neighbor.
 	own        bool
 	fromClient bool
 	fromEBGP   bool
@@ -35,97 +35,104 @@ type carried struct {
 	path     []uint32
 	// removed: it went over a session that the step takes down.
 	removed bool
+	// parent is the entry of a search's queue it came from; useful if a target was
+	// reached over it.
+	parent int32
+	useful bool
 }
 
 func (w *walker) origin(class int32, kind uint64) carried {
 	return carried{at: class, prev: nowhere, own: true, kind: kind, originator: nowhere}
 }
 
-// send tells what arrives at the other end of a session, if anything is sent and
-// taken there.
-func (w *walker) send(r *carried, e *edge) (carried, bool) {
-	if w.living[e.to] == 0 || (e.to == r.prev || e.to == r.at) && w.living[e.to] == 1 {
-		return carried{}, false // never back over the session it came from, nor to itself
+// send tells whether a route goes out over a session and is taken at the other
+// end, and sets x to what it is there.
+func (w *walker) send(r *carried, e *edge, x *carried) bool {
+	reflected, ok := w.exports(r, e)
+	if !ok {
+		return false
 	}
-	cluster := w.net.d.node(r.at).cluster
-	reflected := false
-	if !r.own {
-		if e.client && slices.Contains(r.clusters, cluster) {
-			return carried{}, false
-		}
-		if !r.fromEBGP && !e.ebgp && r.localAS == e.localAS {
-			if !r.fromClient && !e.client {
-				return carried{}, false // iBGP to iBGP only if one of them is a client
-			}
-			reflected = true
-		}
+	must, may := r.must, r.may
+	filtered := e.exports|e.imports|e.laterExports|e.laterImports != 0
+	if filtered && !w.filter(&must, &may, e.exports, e.laterExports, route{kind: r.kind, learned: !r.own, ebgp: e.ebgp}) {
+		return false
 	}
-	x := carried{
+	*x = carried{
 		at: e.to, prev: r.at, fromClient: e.peerClient, fromEBGP: e.ebgp, localAS: e.remoteAS, kind: r.kind,
-		must: r.must, may: r.may, originator: r.originator, clusters: r.clusters, path: r.path,
-		removed: r.removed || e.removed,
+		originator: r.originator, clusters: r.clusters, path: r.path, removed: r.removed || e.removed,
 	}
 	if reflected {
-		w.reflect(r, &x, cluster)
+		w.reflect(r, x)
 	}
 	if e.ebgp {
 		x.originator, x.clusters = nowhere, nil
 		x.path = append(slices.Clip(r.path), e.localAS)
 	}
-	return x, w.receive(r, &x, e)
+	if w.loops(x, e) {
+		return false
+	}
+	if filtered && !w.filter(&must, &may, e.imports, e.laterImports, route{kind: r.kind, learned: true, ebgp: e.ebgp}) {
+		return false
+	}
+	x.must, x.may = must, may
+	return true
+}
+
+// exports tells whether a node offers a route to the filters of a session at all,
+// and whether it reflects it then.
+func (w *walker) exports(r *carried, e *edge) (reflected, ok bool) {
+	if w.living[e.to] == 0 || e.to == r.prev && w.living[e.to] == 1 {
+		return false, false // never back over the session it came from
+	}
+	if r.own {
+		return false, true
+	}
+	if e.client && slices.Contains(r.clusters, w.graph.cluster[r.at]) {
+		return false, false
+	}
+	if r.fromEBGP || e.ebgp || r.localAS != e.localAS {
+		return false, true
+	}
+	return true, r.fromClient || e.client // iBGP to iBGP only if one of them is a client
 }
 
 // reflect adds what a route reflector adds (RFC 4456).
-func (w *walker) reflect(r, x *carried, cluster int32) {
+func (w *walker) reflect(r, x *carried) {
 	if x.originator == nowhere {
 		x.originator = r.prev
 	}
 	if r.outgoing == nil {
 		r.outgoing = r.clusters
-		if !slices.Contains(r.clusters, cluster) {
+		if cluster := w.graph.cluster[r.at]; !slices.Contains(r.clusters, cluster) {
 			r.outgoing = append(slices.Clip(r.clusters), cluster)
 		}
 	}
 	x.clusters = r.outgoing
 }
 
-// receive tells whether the receiver takes the route. Loops are searched for in
-// the AS path always, in the cluster list only on sessions with clients.
-func (w *walker) receive(r, x *carried, e *edge) bool {
-	if len(x.path) > 0 {
-		seen := int32(0)
-		for _, as := range x.path {
-			if as == e.remoteAS {
-				seen++
-			}
-		}
-		if seen > e.remoteAllow {
-			return false
+// loops tells whether the receiver refuses a route because it has had it before.
+// It searches the AS path always, the cluster list only on sessions with clients.
+func (w *walker) loops(x *carried, e *edge) bool {
+	seen := int32(0)
+	for _, as := range x.path {
+		if as == e.remoteAS {
+			seen++
 		}
 	}
-	if x.originator == x.at && w.living[x.at] == 1 {
-		return false
-	}
-	if e.peerClient && len(x.clusters) > 0 && slices.Contains(x.clusters, w.net.d.node(x.at).cluster) {
-		return false
-	}
-	if e.exports|e.imports|e.laterExports|e.laterImports == 0 {
-		return true
-	}
-	out := route{communities: 0, kind: x.kind, learned: !r.own, ebgp: e.ebgp}
-	in := route{communities: 0, kind: x.kind, learned: true, ebgp: e.ebgp}
-	return w.filter(x, e.exports, e.laterExports, out) && w.filter(x, e.imports, e.laterImports, in)
+	return seen > 0 && seen > e.remoteAllow ||
+		x.originator == x.at && w.living[x.at] == 1 ||
+		e.peerClient && slices.Contains(x.clusters, w.graph.cluster[x.at])
 }
 
 // filter runs a route through filters, both as they are and as they will be where
 // these differ.
-func (w *walker) filter(x *carried, now, later int32, r route) bool {
+func (w *walker) filter(must, may *uint64, now, later int32, r route) bool {
 	chains := w.net.view.tables.chains
-	result := chains[now].possible(x.must, x.may, r)
+	result := chains[now].possible(*must, *may, r)
 	if later != now {
-		result = result.or(chains[later].possible(x.must, x.may, r))
+		result = result.or(chains[later].possible(*must, *may, r))
 	}
-	x.must, x.may = result.must, result.may
+	*must, *may = result.must, result.may
 	return result.passes && (!w.every || !result.rejects)
 }
 

@@ -92,7 +92,7 @@ func derive(v *view, at int, r *roles) *derivation {
 	d.remotes = make([][]int32, len(v.peers))
 	for i := range v.peers {
 		p := &v.peers[i]
-		if !p.matchNothing {
+		if !p.matchNothing && d.counts(p) {
 			d.locals[i] = d.side(p.localSelector, p.localNode, p.global)
 			d.remotes[i] = d.side(p.remoteSelector, p.addrNode, false)
 		}
@@ -102,6 +102,12 @@ func derive(v *view, at int, r *roles) *derivation {
 	d.reversePass()
 	d.meshPass()
 	return d
+}
+
+// counts is false of the BGPPeers of one node if another node stands for its
+// class: that one has BGPPeers to the same effect.
+func (d *derivation) counts(p *peer) bool {
+	return p.localNode == nowhere || d.roles.first(d.roles.classOf[p.localNode]) == p.localNode
 }
 
 // side lists the classes on one side of a BGPPeer.
@@ -131,13 +137,13 @@ func (d *derivation) globalPass() {
 			continue
 		}
 		c := candidate{int32(i), p.hasAddr}
-		d.forward(p, func(b int32, f Family, port uint16) {
+		d.forward(p, d.remotes[i], func(b int32, f Family, port uint16) {
 			t := target{b, f, port}
 			if len(d.globals[t]) == 0 {
 				d.globalOrder = append(d.globalOrder, t)
 			}
 			d.globals[t] = append(d.globals[t], c)
-		}, int32(i), d.remotes[i])
+		})
 		if p.hasAddr && p.addrNode == nowhere {
 			for a := range int32(d.roles.count()) {
 				d.external(p, int32(i), a)
@@ -154,7 +160,7 @@ func (d *derivation) globalPass() {
 }
 
 // forward calls emit for every peer of a BGPPeer's own direction.
-func (d *derivation) forward(p *peer, emit func(b int32, f Family, port uint16), _ int32, remotes []int32) {
+func (d *derivation) forward(p *peer, remotes []int32, emit func(b int32, f Family, port uint16)) {
 	for _, b := range remotes {
 		n := d.node(b)
 		if p.hasAddr {
@@ -193,9 +199,9 @@ func (d *derivation) forwardPass() {
 		}
 		c := candidate{int32(i), p.hasAddr}
 		for _, a := range d.locals[i] {
-			d.forward(p, func(b int32, f Family, port uint16) {
+			d.forward(p, d.remotes[i], func(b int32, f Family, port uint16) {
 				d.emitNode(passForward, a, b, f, port, c)
-			}, int32(i), d.remotes[i])
+			})
 			if p.hasAddr && p.addrNode == nowhere {
 				d.external(p, int32(i), a)
 			}

@@ -5,6 +5,8 @@ import (
 	"net/netip"
 	"slices"
 	"strconv"
+
+	"tapetum.dev/tapetum/internal/inventory"
 )
 
 // Observed is what is known of the sessions' state.
@@ -54,13 +56,14 @@ type Proof struct {
 	LostDuring, LostAfter Loss
 	// MarginBefore and MarginAfter are how many reflectors may fail, whichever they
 	// are, without a pair of ordinary nodes lost; counted up to the limit, -1 where
-	// a pair has no route already.
+	// a pair has no route already. Before is only looked at where after is below the
+	// limit, and is the limit otherwise.
 	MarginBefore, MarginAfter int
 	// HomesBefore and HomesAfter are the fewest living reflectors that an ordinary
 	// node which is none has a session with.
 	HomesBefore, HomesAfter int
-	// PathsBefore and PathsAfter: after includes every mixture of old and new
-	// filters.
+	// PathsAfter includes every mixture of old and new filters. PathsBefore is only
+	// counted where these are more than the limit.
 	PathsBefore, PathsAfter Paths
 	// Reason says in a sentence why the step is not OK.
 	Reason string
@@ -78,10 +81,14 @@ func Prove(before, after Input, seen Observed, changing map[string]bool, limits 
 	p.Restarts, p.RestartCount = s.restarts()
 	p.LostDuring = s.lostDuring()
 	p.LostAfter = s.lostAfter()
-	p.MarginBefore = s.net[0].margin(s.living[0], s.ordinary, limit.ReflectorFailures)
 	p.MarginAfter = s.net[1].margin(s.living[1], s.ordinary, limit.ReflectorFailures)
+	if p.MarginBefore = limit.ReflectorFailures; p.MarginAfter < p.MarginBefore {
+		p.MarginBefore = s.net[0].margin(s.living[0], s.ordinary, limit.ReflectorFailures)
+	}
 	p.HomesBefore, p.HomesAfter = s.homes(0), s.homes(1)
-	p.PathsBefore, p.PathsAfter = s.pathsBefore(), s.pathsAfter()
+	if p.PathsAfter = s.pathsAfter(); p.PathsAfter.beyond(limit.PathsPerRoute) {
+		p.PathsBefore = s.pathsBefore()
+	}
 	p.Reason = p.judge(limit)
 	p.OK = p.Reason == ""
 	return p
@@ -146,7 +153,10 @@ type step struct {
 
 func newStep(before, after Input, seen Observed, changing map[string]bool) *step {
 	t := newTables()
-	names := namesOf(before, after)
+	names := namesOf(before)
+	if !sameNames(before.Nodes, after.Nodes) {
+		names = union(names, namesOf(after))
+	}
 	views := []*view{compile(before, t, names), compile(after, t, names)}
 	views[0].readRoutes(before.Blocks, names)
 	views[1].readRoutes(after.Blocks, names)
@@ -179,6 +189,12 @@ func newStep(before, after Input, seen Observed, changing map[string]bool) *step
 		s.build(Family(f))
 	}
 	return s
+}
+
+// sameNames tells whether both lists name the same nodes in the same order, as
+// they do in most steps.
+func sameNames(a, b []inventory.Node) bool {
+	return slices.EqualFunc(a, b, func(x, y inventory.Node) bool { return x.Name == y.Name })
 }
 
 // upMask tells nodes apart by which reflectors report their sessions as up.

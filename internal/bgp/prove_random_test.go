@@ -193,8 +193,14 @@ func (s *naiveStep) lostDuring(renewed func(node string) bool) (map[Pair]bool, b
 	return lost, true
 }
 
-func (s *naiveStep) connected(n *naive, sessions []naiveSession) (map[string]bool, bool) {
-	out := map[string]bool{}
+// familyPair is an ordered pair in one family.
+type familyPair struct {
+	family int
+	Pair
+}
+
+func (s *naiveStep) connected(n *naive, sessions []naiveSession) (map[familyPair]bool, bool) {
+	out := map[familyPair]bool{}
 	sessions = slices.DeleteFunc(sessions, func(x naiveSession) bool { return s.seen.Down[x.from] || s.seen.Down[x.to] })
 	for _, origin := range n.names {
 		for f := range 2 {
@@ -207,7 +213,7 @@ func (s *naiveStep) connected(n *naive, sessions []naiveSession) (map[string]boo
 			}
 			for holder, routes := range held {
 				if s.ordinary(holder) && naiveHasAll(routes, n.blocks(origin, f)) {
-					out[fmt.Sprint(f, " ", holder, " ", origin)] = true
+					out[familyPair{f, Pair{holder, origin}}] = true
 				}
 			}
 		}
@@ -230,13 +236,8 @@ func (s *naiveStep) lostAfter() (map[Pair]bool, bool) {
 	after, fine := s.connected(s.after, firm)
 	lost := map[Pair]bool{}
 	for k := range before {
-		if !after[k] {
-			var f int
-			var p Pair
-			fmt.Sscan(k, &f, &p.From, &p.To)
-			if p.From != p.To {
-				lost[p] = true
-			}
+		if !after[k] && k.From != k.To {
+			lost[k.Pair] = true
 		}
 	}
 	return lost, ok && fine

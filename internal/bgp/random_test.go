@@ -226,13 +226,67 @@ func TestAgreesWithNaiveModel(t *testing.T) {
 		if diff := cmp.Diff(want, sessions, cmp.Comparer(func(a, b netip.Addr) bool { return a == b })); diff != "" {
 			t.Fatalf("sessions (-naive +model):\n%s", diff)
 		}
-		missing, ok := s.missing()
+		missing, ok := s.missing(nil)
 		if !ok {
 			return
 		}
 		compareVisibility(t, n.Visibility(nil), missing)
 		comparePaths(t, n, s)
+		compareLosses(t, n, s)
 	})
+}
+
+// Nodes of one role in clusters with several ASes are taken together as well.
+func TestClassesOfSeveralASesAgreeWithNaiveModel(t *testing.T) {
+	checkOften(t, func(t *rapid.T) {
+		in := drawInput(t, 7)
+		for i := range in.Nodes {
+			in.Nodes[i].ASNumber = uint32(rapid.SampledFrom([]int{0, 0, 64513, 64514}).Draw(t, "AS again"))
+		}
+		for i := range in.Peers {
+			in.Peers[i].Spec.LocalASNumber, in.Peers[i].Spec.NumAllowedLocalASNumber = nil, nil
+		}
+		n, s := build(in, 0), newNaive(in)
+		if missing, ok := s.missing(nil); ok {
+			compareVisibility(t, n.Visibility(nil), missing)
+			comparePaths(t, n, s)
+		}
+	})
+}
+
+// compareLosses loses a random set of nodes, and each reflector.
+func compareLosses(t *rapid.T, n *Network, s *naive) {
+	gone := map[string]bool{}
+	for _, name := range s.names {
+		if rarely(t, 3, "lost") {
+			gone[name] = true
+		}
+	}
+	lost := func(name string) bool { return gone[name] }
+	missing, _ := s.missing(lost)
+	compareVisibility(t, n.Visibility(lost), missing)
+	complete, _ := s.missing(nil)
+	survives := len(complete) == 0
+	reflectors := n.Reflectors()
+	for _, r := range reflectors {
+		missing, _ := s.missing(func(name string) bool { return name == r })
+		survives = survives && len(missing) == 0
+	}
+	if len(reflectors) > 0 && n.SurvivesReflectors(1) != survives {
+		t.Fatalf("survives any reflector: %v, naive model: %v", !survives, survives)
+	}
+	zones := func(name string) string { return s.nodes[name].labels["a"] }
+	zonal, kinds := true, map[string]bool{}
+	for _, name := range s.names {
+		kinds[zones(name)] = true
+	}
+	for zone := range kinds {
+		missing, _ := s.missing(func(name string) bool { return zones(name) == zone })
+		zonal = zonal && len(missing) == 0
+	}
+	if n.SurvivesZones(zones) != (zonal || len(kinds) < 2) {
+		t.Fatalf("survives any zone: %v, naive model: %v", !zonal, zonal)
+	}
 }
 
 func sortSessions(list []Session) {

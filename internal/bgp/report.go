@@ -23,7 +23,7 @@ type Report struct {
 }
 
 // SessionNumbers count sessions: pairs of nodes in an address family. Two
-// protocols for one neighbour are one session. Sessions with addresses that are no
+// protocols for one neighbor are one session. Sessions with addresses that are no
 // node's are not counted.
 type SessionNumbers struct {
 	Total int `json:"total"`

@@ -111,7 +111,7 @@ func TestReportNumbers(t *testing.T) {
 	}{
 		{"mesh, dual stack", newInput(5, 1).dual().withMesh(true), ShapeMesh, SessionNumbers{20, 0, 0, 8}, 0, Robust{true, true}},
 		{"nothing", newInput(5, 1), ShapeNone, SessionNumbers{}, 20, Robust{true, true}},
-		{"mesh and Node_ to the same neighbours", newInput(4, 1).withMesh(true).selectors("x", "all()", "all()"),
+		{"mesh and Node_ to the same neighbors", newInput(4, 1).withMesh(true).selectors("x", "all()", "all()"),
 			ShapeMesh, SessionNumbers{6, 0, 0, 3}, 0, Robust{true, true}},
 		{"own IDs, tag filter", multi(5, 2, 6, true), ShapeMulti, SessionNumbers{22, 7, 6, 2}, 0, Robust{true, true}},
 		{"hierarchy", hierarchy(3, 2, 2), ShapeHierarchy, SessionNumbers{24, 6, 4, 2}, 0, Robust{true, true}},

@@ -70,6 +70,7 @@ func (s *step) eachRestart(yield func(a, b int32, f Family)) {
 func (s *step) restarts() ([]Pair, int) {
 	r := s.net[0].roles
 	sample := newLoss(r, s.living[0], nil)
+	sample.unordered = true
 	count := 0
 	s.eachRestart(func(a, b int32, _ Family) {
 		n := int(r.size(a)) * int(r.size(b))
@@ -79,11 +80,5 @@ func (s *step) restarts() ([]Pair, int) {
 		count += n
 		sample.remember(a, b)
 	})
-	var pairs []Pair
-	for _, p := range sample.sample() {
-		if p.From < p.To {
-			pairs = append(pairs, p)
-		}
-	}
-	return pairs, count / 2
+	return sample.sample(), count / 2
 }

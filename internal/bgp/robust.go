@@ -11,35 +11,101 @@ func (n *Network) SurvivesReflectors(f int) bool {
 
 // margin is how many reflectors may be lost, whichever they are, without any of
 // the living ends losing a route to another (nil: all are ends); f at most, and
-// -1 where a route is missing already.
+// -1 where a route is missing already. Without reflectors it is f.
 func (n *Network) margin(living []int32, ends set, f int) int {
-	var reflectors []int32
-	for c := range int32(n.roles.count()) {
-		if living[c] > 0 && n.d.node(c).cluster != nowhere {
-			reflectors = append(reflectors, c)
-		}
-	}
-	if len(reflectors) == 0 {
+	l := newLosses(n, living, ends)
+	if len(l.reflectors) == 0 {
 		return f
 	}
-	for j := 0; j <= min(f, len(reflectors)); j++ {
-		if !n.survives(living, ends, reflectors, j) {
+	used := make([]set, n.roles.count())
+	if !l.complete(used, nowhere) {
+		return -1
+	}
+	for j := 1; j <= min(f, len(l.reflectors)); j++ {
+		if !l.withstands(used, l.reflectors, j) {
 			return j - 1
 		}
 	}
 	return f
 }
 
-// survives tries all choices of f of the classes.
-func (n *Network) survives(living []int32, ends set, classes []int32, f int) bool {
-	if f == 0 {
-		return n.complete(living, ends)
+// losses tries the loss of reflectors. It looks again only at those sources whose
+// routes went through a reflector that is lost: all others still arrive.
+type losses struct {
+	net        *Network
+	living     []int32
+	search     [families]*search
+	sources    []int32
+	reflectors []int32
+}
+
+func newLosses(n *Network, living []int32, ends set) *losses {
+	l := &losses{net: n, living: living}
+	for f := range families {
+		l.search[f] = newSearch(&walker{net: n, graph: n.graphs[f], living: living, every: true}, Family(f), ends)
 	}
-	for i, c := range classes {
-		kept := living[c]
-		living[c] = 0
-		ok := n.survives(living, ends, classes[i+1:], f-1)
-		living[c] = kept
+	for c := range int32(n.roles.count()) {
+		if living[c] == 0 {
+			continue
+		}
+		if ends == nil || ends.has(c) {
+			l.sources = append(l.sources, c)
+		}
+		if n.d.node(c).cluster != nowhere {
+			l.reflectors = append(l.reflectors, c)
+		}
+	}
+	return l
+}
+
+// complete tells whether all sources that used the lost class are still seen by
+// all (all sources if nothing is lost), and notes what they use now.
+func (l *losses) complete(used []set, lost int32) bool {
+	for _, source := range l.sources {
+		if l.living[source] == 0 || lost != nowhere && !used[source].has(lost) {
+			continue
+		}
+		uses := newSet(l.net.roles.count())
+		node := l.net.d.node(source)
+		for f, s := range l.search {
+			if !node.addr[f].IsValid() {
+				continue
+			}
+			for _, kind := range kindsOf(node, Family(f)) {
+				if s.run(source, kind); s.left > 0 {
+					return false
+				}
+				for i := range uses {
+					uses[i] |= s.used[i]
+				}
+			}
+		}
+		used[source] = uses
+	}
+	return true
+}
+
+// withstands tries all choices of f of the reflectors.
+func (l *losses) withstands(used []set, reflectors []int32, f int) bool {
+	for i, c := range reflectors {
+		if len(reflectors)-i < f {
+			return true
+		}
+		kept := l.living[c]
+		l.living[c] = 0
+		var targeted [families]bool
+		for f, s := range l.search {
+			targeted[f] = s.targets.has(c)
+			s.targets.remove(c)
+		}
+		later := slices.Clone(used)
+		ok := l.complete(later, c) && (f == 1 || l.withstands(later, reflectors[i+1:], f-1))
+		for f, s := range l.search {
+			if targeted[f] {
+				s.targets.add(c)
+			}
+		}
+		l.living[c] = kept
 		if !ok {
 			return false
 		}
@@ -86,22 +152,20 @@ func (n *Network) fatalZones(zoneOf func(node string) string) []string {
 	return fatal
 }
 
-// singlePoints are the reflectors whose loss alone separates other nodes.
+// singlePoints are the reflectors whose loss alone separates other nodes; none are
+// named where nodes are separated already.
 func (n *Network) singlePoints() []string {
-	living := n.living(nil)
-	if !n.complete(living, nil) {
-		return nil // nothing to lose: what is broken is said elsewhere
+	l := newLosses(n, n.living(nil), nil)
+	used := make([]set, n.roles.count())
+	if !l.complete(used, nowhere) {
+		return nil
 	}
 	var out []string
-	for _, name := range n.Reflectors() {
-		at, _ := slices.BinarySearch(n.roles.names, name)
-		c := n.roles.classOf[at]
-		kept := living[c]
-		living[c] = 0
-		if !n.complete(living, nil) {
-			out = append(out, name)
+	for _, c := range l.reflectors {
+		if !l.withstands(used, []int32{c}, 1) {
+			out = append(out, n.name(c))
 		}
-		living[c] = kept
 	}
+	slices.Sort(out)
 	return out
 }

@@ -3,6 +3,7 @@ package bgp
 import (
 	"encoding/binary"
 	"net/netip"
+	"reflect"
 	"slices"
 )
 
@@ -10,7 +11,7 @@ import (
 // have the same sessions, but for whom exactly they have them with. Everything
 // that follows works on classes, so its cost does not grow with the nodes.
 //
-// Reflectors and nodes that a BGPPeer names are classes of their own.
+// Reflectors, and nodes whose address a BGPPeer names, are classes of their own.
 type roles struct {
 	names   []string
 	classOf []int32
@@ -33,7 +34,7 @@ func (r *roles) selected(view int, c, selector int32) bool {
 	return r.matches[view][at]&(1<<(uint(selector)&63)) != 0
 }
 
-// ebgpSingletons is up to how many nodes a cluster with several ASes is modelled
+// ebgpSingletons is up to how many nodes a cluster with several ASes is modeled
 // node by node. Above it, nodes of one role that pass on routes between ASes are
 // taken together, which is exact unless a route visits an AS twice.
 const ebgpSingletons = 256
@@ -42,7 +43,7 @@ const ebgpSingletons = 256
 func divide(views []*view, names []string, extra func(dst []byte, node int32) []byte) *roles {
 	r := &roles{names: names, classOf: make([]int32, len(names))}
 	r.evaluate(views)
-	alone := len(names) <= ebgpSingletons && severalASes(views)
+	alone := len(names) <= views[0].tables.ebgpSingletons && severalASes(views)
 	index := map[string]int32{}
 	var counts []int32
 	var key []byte
@@ -81,7 +82,7 @@ func (r *roles) collect(counts []int32) {
 	}
 }
 
-// standsAlone is true of reflectors, and nodes that a BGPPeer names.
+// standsAlone is true of reflectors, and of nodes whose address a BGPPeer names.
 func standsAlone(views []*view, n int32) bool {
 	for _, v := range views {
 		if v.nodes[n].cluster != nowhere && v.nodes[n].present || v.named[n] {
@@ -126,12 +127,30 @@ func (r *roles) signature(key []byte, views []*view, n int32) []byte {
 			}
 		}
 		key = v.appendPassive(key, node)
+		for _, p := range v.ofNode[n] {
+			key = v.peers[p].appendRole(key)
+		}
 		at := int(n) * r.words
 		for _, w := range r.matches[i][at : at+r.words] {
 			key = binary.LittleEndian.AppendUint64(key, w)
 		}
 	}
 	return key
+}
+
+// appendRole says what a BGPPeer of one node makes of that node: another node with
+// the same BGPPeers but for their names has the same role. Where they stand among
+// the others counts, as the first by name wins.
+func (p *peer) appendRole(key []byte) []byte {
+	key = append(key, 'p', flag(p.hasAddr), flag(p.exact), flag(p.manual), flag(p.matchNothing))
+	for _, n := range [...]int32{p.shared, p.remoteSelector, p.opts, p.allowLocalAS,
+		p.chains[IPv4].imports, p.chains[IPv4].exports, p.chains[IPv6].imports, p.chains[IPv6].exports} {
+		key = binary.LittleEndian.AppendUint32(key, uint32(n))
+	}
+	key = binary.LittleEndian.AppendUint32(key, p.as)
+	key = binary.LittleEndian.AppendUint32(key, p.localAS)
+	key = binary.LittleEndian.AppendUint16(key, p.port)
+	return appendAddrs(key, [families]netip.Addr{p.addr})
 }
 
 // appendPassive tells nodes apart by which global peerings with nodes by address
@@ -173,9 +192,19 @@ func (r *roles) evaluate(views []*view) {
 	for i, v := range views {
 		r.matches[i] = make([]uint64, r.words*len(r.names))
 		for n := range v.nodes {
-			if v.nodes[n].present {
+			switch {
+			case !v.nodes[n].present:
+			case i > 0 && sameMap(v.nodes[n].labels, views[0].nodes[n].labels):
+				copy(r.matches[i][n*r.words:(n+1)*r.words], r.matches[0][n*r.words:])
+			default:
 				memo.evaluate(v.nodes[n].labels, r.matches[i][n*r.words:(n+1)*r.words])
 			}
 		}
 	}
+}
+
+// sameMap tells whether two maps are one, as are the labels of a node that a step
+// does not touch.
+func sameMap(a, b map[string]string) bool {
+	return reflect.ValueOf(a).UnsafePointer() == reflect.ValueOf(b).UnsafePointer()
 }

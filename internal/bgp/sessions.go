@@ -2,6 +2,7 @@ package bgp
 
 import (
 	"cmp"
+	"net/netip"
 	"slices"
 	"strings"
 )
@@ -18,7 +19,7 @@ func (n *Network) Reflectors() []string {
 }
 
 // SessionsOf are the configured sessions of a node whose other end has one for it
-// as well, by family and the neighbour's address. nil for an unknown node.
+// as well, by family and the neighbor's address. nil for an unknown node.
 func (n *Network) SessionsOf(name string) []Session {
 	at, ok := slices.BinarySearch(n.roles.names, name)
 	if !ok || !n.view.nodes[at].present {
@@ -59,7 +60,50 @@ func (n *Network) session(local, remote int32, f Family, p, q *proto, waiting []
 	return s
 }
 
-// waiting are the protocols for a neighbour besides the one that stands.
+// External is a session of a node with an address that is no node's. Whether the
+// other end exists is not known.
+type External struct {
+	Local    string
+	RemoteIP netip.Addr
+	Family   Family
+	Name     string
+	PeerAS   uint32
+	EBGP     bool
+	// BGPPeer that makes it.
+	BGPPeer string
+}
+
+// ExternalsOf are the external sessions of a node, by family, address and name.
+func (n *Network) ExternalsOf(name string) []External {
+	at, ok := slices.BinarySearch(n.roles.names, name)
+	if !ok {
+		return nil
+	}
+	var out []External
+	taken := map[string]bool{}
+	for i := range n.d.externals {
+		x := &n.d.externals[i]
+		if x.class != n.roles.classOf[at] {
+			continue
+		}
+		p := &n.view.peers[x.peer]
+		e := External{
+			Local: name, RemoteIP: p.addr, Family: x.family, PeerAS: p.as, EBGP: x.proto.def.ebgp(), BGPPeer: p.name,
+			Name: protocolName(x.proto.def.kind, p.addr, p.port),
+		}
+		key := e.RemoteIP.String() + " " + itoa(p.port)
+		if !taken[key] { // global ones come first and suppress the others
+			out = append(out, e)
+		}
+		taken[key] = true
+	}
+	slices.SortFunc(out, func(a, b External) int {
+		return cmp.Or(cmp.Compare(a.Family, b.Family), a.RemoteIP.Compare(b.RemoteIP), strings.Compare(a.Name, b.Name))
+	})
+	return out
+}
+
+// waiting are the protocols for a neighbor besides the one that stands.
 func (n *Network) waiting(a, b int32, f Family, standing *proto) []*proto {
 	var out []*proto
 	all := n.d.links[n.d.index[uint64(a)<<32|uint64(b)]].protos[f]

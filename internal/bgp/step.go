@@ -13,8 +13,7 @@ const (
 // carry routes now.
 func (s *step) build(f Family) {
 	now := s.net[0].graphs[f]
-	known := &graph{edges: make([][]edge, len(now.edges)), passes: now.passes}
-	doubtful := &graph{edges: make([][]edge, len(now.edges)), passes: now.passes}
+	known, doubtful := now.like(), now.like()
 	for c := range now.edges {
 		a := int32(c)
 		for _, e := range now.edges[c] {
@@ -113,8 +112,8 @@ func (s *step) lostDuring() Loss {
 	}
 	var known, doubtful [families]*search
 	for f := range families {
-		known[f] = newSearch(&walker{net: s.net[0], graph: s.known[f], living: s.living[0], every: true}, s.ordinary)
-		doubtful[f] = newSearch(&walker{net: s.net[0], graph: s.doubtful[f], living: s.living[0]}, s.ordinary)
+		known[f] = newSearch(&walker{net: s.net[0], graph: s.known[f], living: s.living[0], every: true}, Family(f), s.ordinary)
+		doubtful[f] = newSearch(&walker{net: s.net[0], graph: s.doubtful[f], living: s.living[0]}, Family(f), s.ordinary)
 		doubtful[f].wantRemoved = true
 	}
 	return s.collect(func(source int32, f Family, lost set) {
@@ -123,13 +122,13 @@ func (s *step) lostDuring() Loss {
 			return
 		}
 		for _, kind := range kindsOf(node, f) {
-			known[f].run(source, kind, known[f].targets[f])
+			known[f].run(source, kind)
 			if known[f].left == 0 {
 				continue
 			}
-			doubtful[f].run(source, kind, known[f].targets[f])
+			doubtful[f].run(source, kind)
 			for i := range lost {
-				lost[i] |= known[f].targets[f][i] &^ known[f].reached[i] & doubtful[f].reached[i]
+				lost[i] |= known[f].targets[i] &^ known[f].reached[i] & doubtful[f].reached[i]
 			}
 		}
 	})
@@ -138,8 +137,8 @@ func (s *step) lostDuring() Loss {
 func (s *step) lostAfter() Loss {
 	var now, later [families]*search
 	for f := range families {
-		now[f] = newSearch(&walker{net: s.net[0], graph: s.net[0].graphs[f], living: s.living[0], every: true}, s.ordinary)
-		later[f] = newSearch(&walker{net: s.net[1], graph: s.firm(Family(f)), living: s.living[1], every: true}, s.ordinary)
+		now[f] = newSearch(&walker{net: s.net[0], graph: s.net[0].graphs[f], living: s.living[0], every: true}, Family(f), s.ordinary)
+		later[f] = newSearch(&walker{net: s.net[1], graph: s.firm(Family(f)), living: s.living[1], every: true}, Family(f), s.ordinary)
 	}
 	missing, before := newSet(s.net[0].roles.count()), newSet(s.net[0].roles.count())
 	return s.collect(func(source int32, f Family, lost set) {
@@ -159,7 +158,7 @@ func (s *step) lostAfter() Loss {
 // firm are the sessions after the step but for those that have become ambiguous.
 func (s *step) firm(f Family) *graph {
 	g := s.net[1].graphs[f]
-	firm := &graph{edges: make([][]edge, len(g.edges)), passes: g.passes}
+	firm := g.like()
 	for c := range g.edges {
 		firm.edges[c] = g.edges[c]
 		for i := range g.edges[c] {
@@ -256,7 +255,7 @@ func (s *step) pathsAfter() Paths {
 
 func (s *step) mixed(f Family) *graph {
 	g := s.net[1].graphs[f]
-	mixed := &graph{edges: make([][]edge, len(g.edges)), passes: g.passes}
+	mixed := g.like()
 	for c := range g.edges {
 		mixed.edges[c] = g.edges[c]
 		own := false

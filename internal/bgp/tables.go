@@ -29,6 +29,8 @@ type tables struct {
 	communities    map[string]uint64
 	predicates     []predicate
 	predicateIndex map[predicate]int
+
+	ebgpSingletons int
 }
 
 func newTables() *tables {
@@ -39,6 +41,7 @@ func newTables() *tables {
 		chainIndex:     map[string]int32{},
 		communities:    map[string]uint64{},
 		predicateIndex: map[predicate]int{},
+		ebgpSingletons: ebgpSingletons,
 	}
 	t.chains = []chain{nil} // chain 0 accepts everything unchanged
 	t.chainIndex[""] = 0

@@ -159,7 +159,7 @@ func TestProofNeedsSessionsSeenUp(t *testing.T) {
 		lost int
 	}{
 		{"all sessions up", allUp(meshed), 0},
-		{"one client has no session up", seen, 10}, // with the five other clients
+		{"one client has no session up", seen, 10},            // with the five other clients
 		{"nothing observed, nothing assumed", Observed{}, 30}, // the mesh joins six
 		{"nothing observed, reflectors assumed up", Observed{AssumeUnobserved: true}, 0},
 		{"one reflector observed", Observed{Up: map[string]map[netip.Addr]bool{nodeName(1): allUp(meshed).Up[nodeName(1)]}}, 0},

@@ -27,7 +27,7 @@ func (f Family) String() string {
 }
 
 // Kind is the sort of BIRD protocol that Calico makes for a session. The order is
-// that in which one of several for the same neighbour is reported: the mesh's
+// that in which one of several for the same neighbor is reported: the mesh's
 // stands until it is removed.
 type Kind uint8
 
@@ -64,7 +64,7 @@ type Input struct {
 }
 
 // Session is a BGP session between two nodes in one address family, seen from one
-// of them. A neighbour with two protocols (Mesh_ and Node_) is one session.
+// of them. A neighbor with two protocols (Mesh_ and Node_) is one session.
 type Session struct {
 	Local, Remote     string
 	LocalIP, RemoteIP netip.Addr
@@ -72,7 +72,7 @@ type Session struct {
 	// Name is the protocol's name in BIRD on Local, as Calico makes it.
 	Name string
 	Kind Kind
-	// Waiting are the names of further protocols for the same neighbour. They
+	// Waiting are the names of further protocols for the same neighbor. They
 	// wait for the first to go away.
 	Waiting []string
 	// Client: Local treats Remote as route reflector client.
@@ -99,12 +99,12 @@ const sampleSize = 20
 
 // protocolName is the name that Calico gives to a protocol in BIRD. Names of mesh
 // protocols never carry a port.
-func protocolName(kind Kind, neighbour netip.Addr, port uint16) string {
+func protocolName(kind Kind, neighbor netip.Addr, port uint16) string {
 	sep := "."
-	if !neighbour.Is4() {
+	if !neighbor.Is4() {
 		sep = ":"
 	}
-	name := kind.String() + "_" + strings.ReplaceAll(neighbour.String(), sep, "_")
+	name := kind.String() + "_" + strings.ReplaceAll(neighbor.String(), sep, "_")
 	if kind != Mesh && port > 0 {
 		name += "_port_" + itoa(port)
 	}

@@ -1,9 +1,6 @@
 package bgp
 
-import (
-	"math/bits"
-	"slices"
-)
+import "math/bits"
 
 // Visibility tells which nodes have a route to which.
 type Visibility struct {
@@ -65,7 +62,7 @@ func (n *Network) complete(living []int32, ends set) bool {
 func (n *Network) eachMissing(living []int32, ends set, yield func(source int32, missing set) bool) {
 	var search [families]*search
 	for f := range search {
-		search[f] = newSearch(&walker{net: n, graph: n.graphs[f], living: living, every: true}, ends)
+		search[f] = newSearch(&walker{net: n, graph: n.graphs[f], living: living, every: true}, Family(f), ends)
 	}
 	missing := newSet(n.roles.count())
 	for source := range int32(n.roles.count()) {
@@ -95,150 +92,6 @@ func (s set) each(f func(int32)) {
 			f(int32(i*64 + bits.TrailingZeros64(w)))
 		}
 	}
-}
-
-// search finds the classes that a route reaches. It goes on from a node only with
-// routes that can get anywhere an earlier one could not.
-type search struct {
-	*walker
-	targets [families]set
-	reached set
-	left    int
-	queue   []carried
-	states  [][]carried
-	touched []int32
-	// wantRemoved: only what arrives over a removed session counts.
-	wantRemoved bool
-}
-
-func newSearch(w *walker, ends set) *search {
-	n := w.net.roles.count()
-	s := &search{walker: w, reached: newSet(n), states: make([][]carried, n)}
-	for f := range s.targets {
-		s.targets[f] = newSet(n)
-		for c := range int32(n) {
-			if w.living[c] > 0 && (ends == nil || ends.has(c)) && w.net.d.node(c).addr[f].IsValid() {
-				s.targets[f].add(c)
-			}
-		}
-	}
-	return s
-}
-
-// missing adds the classes that lack a route of the source.
-func (s *search) missing(source int32, f Family, to set) {
-	node := s.net.d.node(source)
-	if !node.addr[f].IsValid() {
-		return
-	}
-	for _, kind := range kindsOf(node, f) {
-		s.run(source, kind, s.targets[f])
-		for i := range to {
-			to[i] |= s.targets[f][i] &^ s.reached[i]
-		}
-	}
-}
-
-var oneKind = []uint64{0}
-
-func kindsOf(n *node, f Family) []uint64 {
-	if len(n.routes[f]) == 0 {
-		return oneKind
-	}
-	return n.routes[f]
-}
-
-// run searches until all targets are reached or nothing is left to try. The class
-// of the source counts as reached when its other members are.
-func (s *search) run(source int32, kind uint64, targets set) {
-	s.reset()
-	s.left = 0
-	for _, w := range targets {
-		s.left += bits.OnesCount64(w)
-	}
-	if targets.has(source) && s.living[source] == 1 {
-		s.reached.add(source)
-		s.left--
-	}
-	s.queue = append(s.queue, s.origin(source, kind))
-	for i := 0; i < len(s.queue) && s.left > 0; i++ {
-		s.spread(&s.queue[i], targets)
-	}
-}
-
-func (s *search) reset() {
-	s.reached.clear()
-	s.queue = s.queue[:0]
-	for _, c := range s.touched {
-		s.states[c] = s.states[c][:0]
-	}
-	s.touched = s.touched[:0]
-}
-
-func (s *search) spread(r *carried, targets set) {
-	edges := s.graph.edges[r.at]
-	from := *r
-	for i := range edges {
-		e := &edges[i]
-		if s.reached.has(e.to) && !s.graph.passes[e.to] {
-			continue
-		}
-		x, ok := s.send(&from, e)
-		if !ok {
-			continue
-		}
-		if (x.removed || !s.wantRemoved) && targets.has(e.to) && !s.reached.has(e.to) {
-			s.reached.add(e.to)
-			s.left--
-		}
-		if s.graph.passes[e.to] && !s.dominated(&x) {
-			if len(s.states[x.at]) == 0 {
-				s.touched = append(s.touched, x.at)
-			}
-			s.states[x.at] = append(s.states[x.at], x)
-			s.queue = append(s.queue, x)
-		}
-	}
-}
-
-// dominated tells whether earlier routes at the same node get wherever x can. One
-// that came from another neighbour cannot go back there, so it takes two.
-func (s *search) dominated(x *carried) bool {
-	other := int32(nowhere)
-	for i := range s.states[x.at] {
-		y := &s.states[x.at][i]
-		if !y.better(x) {
-			continue
-		}
-		if y.prev == x.prev || s.living[y.prev] > 1 || other != nowhere && other != y.prev {
-			return true
-		}
-		other = y.prev
-	}
-	return false
-}
-
-// better tells whether y may go everywhere that x may, but for poison reverse.
-func (y *carried) better(x *carried) bool {
-	if y.fromClient != x.fromClient && !y.fromClient || y.fromEBGP != x.fromEBGP && !y.fromEBGP {
-		return false
-	}
-	if y.localAS != x.localAS || y.must != x.must || y.may != x.may || x.removed && !y.removed {
-		return false
-	}
-	if y.originator != x.originator && y.originator != nowhere {
-		return false
-	}
-	return subset(y.clusters, x.clusters) && slices.Equal(y.path, x.path)
-}
-
-func subset(a, b []int32) bool {
-	for _, c := range a {
-		if !slices.Contains(b, c) {
-			return false
-		}
-	}
-	return true
 }
 
 // missingPairs counts the ordered pairs of living nodes.

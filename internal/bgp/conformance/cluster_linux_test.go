@@ -28,9 +28,9 @@ type picture struct {
 
 // sessionKey names a session and all protocols that one end has for it: which of
 // them carries it depends on which was there first.
-func sessionKey(node, neighbour string, protocols ...string) string {
+func sessionKey(node, neighbor string, protocols ...string) string {
 	slices.Sort(protocols)
-	return node + " > " + neighbour + " by " + strings.Join(protocols, ", ")
+	return node + " > " + neighbor + " by " + strings.Join(protocols, ", ")
 }
 
 func newPicture() picture {
@@ -158,15 +158,15 @@ func (c *cluster) observe() (picture, error) {
 		if err != nil {
 			return out, err
 		}
-		byNeighbour, up := map[string][]string{}, map[string]bool{}
+		byNeighbor, up := map[string][]string{}, map[string]bool{}
 		for protocol, state := range states {
-			neighbour := c.neighbour(protocol)
-			byNeighbour[neighbour] = append(byNeighbour[neighbour], protocol)
-			up[neighbour] = up[neighbour] || state == "up"
+			neighbor := c.neighbor(protocol)
+			byNeighbor[neighbor] = append(byNeighbor[neighbor], protocol)
+			up[neighbor] = up[neighbor] || state == "up"
 		}
-		for neighbour, all := range byNeighbour {
-			if up[neighbour] {
-				out.sessions[sessionKey(name, neighbour, all...)] = true
+		for neighbor, all := range byNeighbor {
+			if up[neighbor] {
+				out.sessions[sessionKey(name, neighbor, all...)] = true
 			}
 		}
 		paths, err := d.paths()
@@ -180,8 +180,8 @@ func (c *cluster) observe() (picture, error) {
 	return out, nil
 }
 
-// neighbour reads the node from a protocol's name, like Node_127_20_0_1_port_179.
-func (c *cluster) neighbour(protocol string) string {
+// neighbor reads the node from a protocol's name, like Node_127_20_0_1_port_179.
+func (c *cluster) neighbor(protocol string) string {
 	parts := strings.Split(protocol, "_")
 	if len(parts) < 5 {
 		return protocol

@@ -31,7 +31,7 @@ type protocol struct {
 	filters   string // names, separated by commas
 }
 
-// peering is what confd knows of a neighbour before it is made a protocol.
+// peering is what confd knows of a neighbor before it is made a protocol.
 type peering struct {
 	ip         netip.Addr
 	port       uint16
@@ -41,7 +41,7 @@ type peering struct {
 	spec       *calico.BGPPeerSpec
 }
 
-// options are what makes two peerings of one neighbour differ.
+// options are what makes two peerings of one neighbor differ.
 func (p *peering) options() string {
 	return fmt.Sprint(p.as, p.clusterID, sourceOf(p.spec), restartOf(p.spec.MaxRestartTime), passwordOf(p.spec.Password), p.spec.Filters)
 }
@@ -63,7 +63,7 @@ type confd struct {
 	conflicts map[string]bool
 }
 
-// derive returns the protocols by node, sorted by name, and the neighbours to
+// derive returns the protocols by node, sorted by name, and the neighbors to
 // whom two BGPPeers give different options: confd takes them in the order of a Go
 // map, so the outcome is left to chance.
 func derive(in bgp.Input) (map[string][]protocol, []string) {
@@ -173,7 +173,7 @@ func (c *confd) remote(s *calico.BGPPeerSpec) []peering {
 	return []peering{{ip: ip.Addr(), port: port, as: s.ASNumber, calicoNode: known, spec: s}}
 }
 
-// asPeer is a node as a neighbour, with what is known of it.
+// asPeer is a node as a neighbor, with what is known of it.
 func (c *confd) asPeer(name string, s *calico.BGPPeerSpec) []peering {
 	n := c.nodes[name]
 	if n == nil || !n.IPv4.IsValid() {

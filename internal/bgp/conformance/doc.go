@@ -6,4 +6,6 @@
 // the model predicts, for every pair of nodes. Sessions and configurations are
 // worked out here from Calico's rules a second time, without the model's help, so
 // that a mistake in it cannot hide itself. `make bird` fetches the daemon.
+//
+// IPv4 only: a machine has one IPv6 loopback address, and more need privileges.
 package conformance

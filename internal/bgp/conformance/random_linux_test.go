@@ -1,10 +1,12 @@
 package conformance
 
 import (
+	"cmp"
 	"flag"
 	"fmt"
 	"math/rand/v2"
 	"net/netip"
+	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -13,6 +15,7 @@ import (
 
 	"tapetum.dev/tapetum/internal/bgp"
 	"tapetum.dev/tapetum/internal/calico"
+	"tapetum.dev/tapetum/internal/inventory"
 )
 
 var (
@@ -78,9 +81,10 @@ func randomInput(r chance, network netip.Addr) bgp.Input {
 const tooManyPaths = 1500
 
 // settled tells whether the resources say what happens: no two BGPPeers that
-// contradict each other, no two ports for one neighbour, of which BIRD would take
-// what dials first, and no two protocols with different filters, of which the
-// older would stand. Explosions of paths are left to the measured topologies.
+// contradict each other, no two ports for one neighbor, of which BIRD would take
+// what dials first, and no two protocols with different filters, or of which only
+// one fits, where the older would stand. (The mesh's is older than a node's.)
+// Explosions of paths are left to the measured topologies.
 func settled(in bgp.Input) bool {
 	protocols, conflicts := derive(in)
 	if len(conflicts) > 0 {
@@ -89,7 +93,8 @@ func settled(in bgp.Input) bool {
 	for _, list := range protocols {
 		first := map[netip.Addr]protocol{}
 		for _, p := range list {
-			if other, ok := first[p.ip]; ok && (other.port != p.port || other.filters != p.filters) {
+			other, second := first[p.ip]
+			if second && (other.port != p.port || other.filters != p.filters || other.as != p.as && strings.HasPrefix(other.name, "Global_")) {
 				return false
 			}
 			first[p.ip] = p
@@ -118,6 +123,9 @@ func drawInput(r chance, network netip.Addr) bgp.Input {
 		b.node(fmt.Sprintf("n%d", i), cluster, labels)
 	}
 	if r.percent(15) {
+		drawASNumbers(r, b.in.Nodes)
+	}
+	if r.percent(15) {
 		b.in.Configurations = append(b.in.Configurations, calico.BGPConfiguration{
 			ObjectMeta: metav1.ObjectMeta{Name: "node.n1"}, Spec: calico.BGPConfigurationSpec{ListenPort: port + 2},
 		})
@@ -129,6 +137,16 @@ func drawInput(r chance, network netip.Addr) bgp.Input {
 		b.in.Peers = append(b.in.Peers, drawPeer(r, &b.in, fmt.Sprintf("p%d", i)))
 	}
 	return b.in
+}
+
+// drawASNumbers gives some nodes an AS of their own, as racks have that peer with
+// their switches by eBGP.
+func drawASNumbers(r chance, nodes []inventory.Node) {
+	for i := range nodes {
+		if r.percent(50) {
+			nodes[i].ASNumber = pick[uint32](r, 65001, 65002, calico.DefaultASNumber)
+		}
+	}
 }
 
 // drawRole gives a node labels and perhaps a cluster ID; mostly the two agree.
@@ -164,11 +182,10 @@ func drawPeer(r chance, in *bgp.Input, name string) calico.BGPPeer {
 		p.Spec.PeerSelector = drawSelector(r)
 	} else {
 		n := pick(r, in.Nodes...)
-		p.Spec.PeerIP, p.Spec.ASNumber = n.IPv4.String(), calico.DefaultASNumber
-		switch {
-		case r.percent(15):
+		p.Spec.PeerIP, p.Spec.ASNumber = n.IPv4.String(), cmp.Or(n.ASNumber, calico.DefaultASNumber)
+		if r.percent(15) {
 			p.Spec.ASNumber = 64999 // nobody's: no session
-		case r.percent(15):
+		} else if r.percent(15) {
 			p.Spec.PeerIP = netip.AddrPortFrom(n.IPv4, pick(r, calico.DefaultPort, port+1)).String()
 		}
 	}

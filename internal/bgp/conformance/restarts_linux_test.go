@@ -10,15 +10,12 @@ import (
 	"testing"
 	"time"
 
-	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
-
 	"tapetum.dev/tapetum/internal/bgp"
-	"tapetum.dev/tapetum/internal/calico"
 )
 
 // restarts is what an edit does to the sessions that are there before and after it.
 type restarts struct {
-	// ends are those whose own definition changes, as "node > neighbour by protocol".
+	// ends are those whose own definition changes, as "node > neighbor by protocol".
 	ends map[string]bool
 	// pairs are the sessions that go down, as "node, node" in order.
 	pairs map[string]bool
@@ -43,7 +40,7 @@ func predictRestarts(before, after bgp.Input) restarts {
 	return out
 }
 
-// carrying returns the protocol that is up for each neighbour of each node.
+// carrying returns the protocol that is up for each neighbor of each node.
 func (c *cluster) carrying() (map[string]map[string]string, error) {
 	out := map[string]map[string]string{}
 	for name, d := range c.daemons {
@@ -54,7 +51,7 @@ func (c *cluster) carrying() (map[string]map[string]string, error) {
 		}
 		for protocol, state := range states {
 			if state == "up" {
-				out[name][c.neighbour(protocol)] = protocol
+				out[name][c.neighbor(protocol)] = protocol
 			}
 		}
 	}
@@ -63,7 +60,7 @@ func (c *cluster) carrying() (map[string]map[string]string, error) {
 
 // edit gives the daemons the configurations of other resources for the same nodes,
 // and returns what has restarted.
-func (c *cluster) edit(after bgp.Input, want picture) (restarts, error) {
+func (c *cluster) edit(after bgp.Input, want picture, lag func() time.Duration) (restarts, error) {
 	out := newRestarts()
 	had, err := c.observe()
 	if err != nil {
@@ -77,7 +74,7 @@ func (c *cluster) edit(after bgp.Input, want picture) (restarts, error) {
 	if err != nil {
 		return out, err
 	}
-	offsets, failed := c.reconfigure(after)
+	offsets, failed := c.reconfigure(after, lag)
 	if failed == nil {
 		failed = c.settle(want)
 	}
@@ -104,15 +101,15 @@ func (c *cluster) readLogs(before map[string]map[string]string, offsets map[stri
 		if err != nil {
 			return err
 		}
-		for neighbour, protocol := range before[name] {
-			if now[name][neighbour] == "" {
+		for neighbor, protocol := range before[name] {
+			if now[name][neighbor] == "" {
 				continue // gone for good
 			}
 			if logged(lines, "Restarting protocol "+protocol) || logged(lines, "Removing protocol "+protocol) {
-				out.ends[sessionKey(name, neighbour, protocol)] = true
+				out.ends[sessionKey(name, neighbor, protocol)] = true
 			}
 			if wentDown(lines, protocol) {
-				out.pairs[pairKey(name, neighbour)] = true
+				out.pairs[pairKey(name, neighbor)] = true
 			}
 		}
 	}
@@ -133,8 +130,9 @@ func logged(lines []string, message string) bool {
 }
 
 // reconfigure changes the daemons whose configuration differs and waits until they
-// run it. It returns how long all logs were before.
-func (c *cluster) reconfigure(after bgp.Input) (map[string]int64, error) {
+// run it. It returns how long all logs were before. lag is how much later than the
+// last a node is told.
+func (c *cluster) reconfigure(after bgp.Input, lag func() time.Duration) (map[string]int64, error) {
 	offsets, changed := map[string]int64{}, []*daemon{}
 	protocols, _ := derive(after)
 	for i := range after.Nodes {
@@ -149,6 +147,7 @@ func (c *cluster) reconfigure(after bgp.Input) (map[string]int64, error) {
 		if text == d.config {
 			continue // as confd, which then does not bother BIRD
 		}
+		time.Sleep(lag())
 		if err := d.reconfigure(text); err != nil {
 			return nil, err
 		}
@@ -186,20 +185,21 @@ func (d *daemon) awaitReconfigured(offset int64) error {
 // restarts with the prediction. Where a node has two protocols for another, the
 // model may say restart where there is none: which of them carries the session
 // depends on history.
-func compareEdit(t *testing.T, c *cluster, after bgp.Input) bool {
+func compareEdit(t *testing.T, c *cluster, after bgp.Input, lag func() time.Duration) bool {
 	t.Helper()
 	before := c.in
 	want := predictRestarts(before, after)
 	statistics.add("sessions restarted by edits", len(want.pairs))
 	statistics.add("edits", 1)
 	routes := predict(t, after)
-	got, err := c.edit(after, routes)
+	got, err := c.edit(after, routes, lag)
 	if err != nil {
 		t.Errorf("after an edit: %v\nbefore:\n%s\nafter:\n%s", err, describe(before), describe(after))
 		return false
 	}
 	doubtful := overlapping(before)
-	differences := append(compareSets("changed end", want.ends, got.ends, doubtful), compareSets("restarted session", want.pairs, got.pairs, doubtful)...)
+	differences := append(compareSets("changed end", forget(want.ends, doubtful), forget(got.ends, doubtful), doubtful),
+		compareSets("restarted session", want.pairs, got.pairs, doubtful)...)
 	differences = append(differences, compareProof(before, after, want, got, routes)...)
 	if len(differences) > 0 {
 		t.Errorf("%s\nbefore:\n%s\nafter:\n%s", strings.Join(differences, "\n"), describe(before), describe(after))
@@ -248,6 +248,18 @@ func compareSets(what string, want, got, doubtful map[string]bool) []string {
 	return out
 }
 
+// forget leaves out which protocol carries a doubtful session.
+func forget(ends, doubtful map[string]bool) map[string]bool {
+	out := map[string]bool{}
+	for key := range ends {
+		if doubtful[pairOf(key)] {
+			key, _, _ = strings.Cut(key, " by ")
+		}
+		out[key] = true
+	}
+	return out
+}
+
 // pairOf reads the pair of nodes from a key of either kind.
 func pairOf(key string) string {
 	end, _, _ := strings.Cut(key, " by ")
@@ -275,152 +287,4 @@ func overlapping(in bgp.Input) map[string]bool {
 		}
 	}
 	return out
-}
-
-// TestEdits applies random edits to running clusters.
-func TestEdits(t *testing.T) {
-	t.Parallel()
-	bird := birdPath(t)
-	t.Logf("seed %d, run again with -seed", *seed)
-	concurrently(t, "cluster", scaled(*edited), func(t *testing.T, i int) {
-		t.Helper()
-		inNetwork(t, func(network netip.Addr) {
-			r := newChance(*seed + 1_000_000 + uint64(i))
-			c := startCluster(t, bird, randomInput(r, network))
-			defer c.stop(t)
-			if err := c.settle(predict(t, c.in)); err != nil {
-				t.Errorf("%v\n%s", err, describe(c.in))
-				return
-			}
-			for range 5 {
-				if !compareEdit(t, c, randomEdit(r, c.in)) {
-					return
-				}
-			}
-		})
-	})
-}
-
-// randomEdit draws an edit that changes something and leaves nothing to chance.
-func randomEdit(r chance, in bgp.Input) bgp.Input {
-	for {
-		out := clone(in)
-		for range 1 + r.IntN(2) {
-			drawEdit(r, &out)
-		}
-		if describe(out) != describe(in) && settled(out) && !blocked(in, out) {
-			return out
-		}
-	}
-}
-
-// blocked: the mesh would be turned on for nodes that have a session already. The
-// mesh's protocol then waits, but takes the connections that come in, so the
-// session may never come up again once it goes down.
-func blocked(before, after bgp.Input) bool {
-	if calico.MeshEnabled(before.Configurations) || !calico.MeshEnabled(after.Configurations) {
-		return false
-	}
-	return len(overlapping(after)) > 0
-}
-
-func clone(in bgp.Input) bgp.Input {
-	in.Nodes = slices.Clone(in.Nodes)
-	for i := range in.Nodes {
-		in.Nodes[i].Labels = maps.Clone(in.Nodes[i].Labels)
-	}
-	in.Peers = slices.Clone(in.Peers)
-	for i := range in.Peers {
-		in.Peers[i] = *in.Peers[i].DeepCopy()
-	}
-	in.Configurations = slices.Clone(in.Configurations)
-	for i := range in.Configurations {
-		in.Configurations[i] = *in.Configurations[i].DeepCopy()
-	}
-	in.Filters = slices.Clone(in.Filters)
-	for i := range in.Filters {
-		in.Filters[i] = *in.Filters[i].DeepCopy()
-	}
-	return in
-}
-
-func drawEdit(r chance, in *bgp.Input) {
-	pick(r, editRole, editRole, editLabel, editPeer, editPeer, addPeer, removePeer, addPin, editFilter, editMesh)(r, in)
-}
-
-// editRole is what a promotion, a demotion or another cluster ID is.
-func editRole(r chance, in *bgp.Input) {
-	n := &in.Nodes[r.IntN(len(in.Nodes))]
-	n.Labels, n.ClusterID = drawRole(r)
-}
-
-func editLabel(r chance, in *bgp.Input) {
-	n := &in.Nodes[r.IntN(len(in.Nodes))]
-	n.Labels["zone"] = pick(r, zones...)
-}
-
-func editPeer(r chance, in *bgp.Input) {
-	if len(in.Peers) == 0 {
-		return
-	}
-	i := r.IntN(len(in.Peers))
-	p := &in.Peers[i].Spec
-	fresh := drawPeer(r, in, in.Peers[i].Name).Spec
-	switch r.IntN(5) {
-	case 0:
-		in.Peers[i].Spec = fresh
-	case 1:
-		p.Filters = fresh.Filters
-	case 2:
-		p.MaxRestartTime = &metav1.Duration{Duration: time.Duration(1+r.IntN(2)) * time.Second}
-	case 3:
-		p.Node, p.NodeSelector = fresh.Node, fresh.NodeSelector
-	default:
-		p.PeerIP, p.ASNumber, p.PeerSelector = fresh.PeerIP, fresh.ASNumber, fresh.PeerSelector
-	}
-}
-
-func addPeer(r chance, in *bgp.Input) {
-	in.Peers = append(in.Peers, drawPeer(r, in, freeName(in)))
-}
-
-// addPin names both ends of a session, one of them by its address, which hides
-// that node's cluster ID.
-func addPin(r chance, in *bgp.Input) {
-	in.Peers = append(in.Peers, pin(freeName(in), pick(r, in.Nodes...).Name, pick(r, in.Nodes...).IPv4))
-}
-
-func pin(name, node string, ip netip.Addr) calico.BGPPeer {
-	return calico.BGPPeer{
-		ObjectMeta: metav1.ObjectMeta{Name: name},
-		Spec:       calico.BGPPeerSpec{Node: node, PeerIP: ip.String(), ASNumber: calico.DefaultASNumber},
-	}
-}
-
-func freeName(in *bgp.Input) string {
-	for i := 0; ; i++ {
-		name := fmt.Sprintf("p%d", i)
-		if !slices.ContainsFunc(in.Peers, func(p calico.BGPPeer) bool { return p.Name == name }) {
-			return name
-		}
-	}
-}
-
-func removePeer(r chance, in *bgp.Input) {
-	if len(in.Peers) > 0 {
-		i := r.IntN(len(in.Peers))
-		in.Peers = slices.Delete(in.Peers, i, i+1)
-	}
-}
-
-func editFilter(r chance, in *bgp.Input) {
-	if len(in.Filters) > 0 {
-		i := r.IntN(len(in.Filters))
-		in.Filters[i] = drawFilter(r, in.Filters[i].Name)
-	}
-}
-
-func editMesh(_ chance, in *bgp.Input) {
-	on := !calico.MeshEnabled(in.Configurations)
-	in.Configurations[0].Spec.NodeToNodeMeshEnabled = &on
 }
