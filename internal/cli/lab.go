@@ -48,7 +48,7 @@ the rest to you; the other commands let things happen to the nodes of a running 
 	cmd.PersistentFlags().StringVar(&dir, "dir", defaultLabDir(), "`folder` of the lab")
 	cmd.AddCommand(
 		newLabDemoCommand(), newLabUpCommand(&dir),
-		labNodes(&dir, "kill", "Cut the power of nodes: their neighbours keep their routes until BGP's hold time is over"),
+		labNodes(&dir, "kill", "Cut the power of nodes: their neighbors keep their routes until BGP's hold time is over"),
 		labNodes(&dir, "revive", "Give nodes their power back"),
 		labNodes(&dir, "cordon", "Make nodes unschedulable"),
 		labNodes(&dir, "uncordon", "Make nodes schedulable again"),

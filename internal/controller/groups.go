@@ -72,22 +72,9 @@ func NewDiscoverer(config *rest.Config) (*Discoverer, error) {
 // crd.projectcalico.org/v1 may then be storage that somebody else migrates.
 // An error means that the API server could not be asked at all.
 func (d *Discoverer) Find(ctx context.Context) (Finding, error) {
-	_, resources, failed, err := d.client.GroupsAndMaybeResourcesWithContext(ctx)
+	resources, failed, err := d.resources(ctx)
 	if err != nil {
-		return Finding{}, fmt.Errorf("ask the API server which groups it serves: %w", err)
-	}
-	if resources == nil {
-		// A server without aggregated discovery.
-		resources = map[schema.GroupVersion]*metav1.APIResourceList{}
-		for _, group := range []schema.GroupVersion{v1alpha1.GroupVersion, calico.GroupV3, calico.GroupV1} {
-			list, err := d.client.ServerResourcesForGroupVersionWithContext(ctx, group.String())
-			switch {
-			case err == nil:
-				resources[group] = list
-			case !apierrors.IsNotFound(err):
-				failed[group] = err
-			}
-		}
+		return Finding{}, err
 	}
 	finding := Finding{Policy: serves(resources[v1alpha1.GroupVersion], "routereflectorautoscalers")}
 	reason, err := d.broken(ctx, calico.GroupV3)
@@ -117,6 +104,29 @@ func (d *Discoverer) Find(ctx context.Context) (Finding, error) {
 		}
 	}
 	return finding, nil
+}
+
+// resources returns what the groups of interest serve, and which of them fail.
+func (d *Discoverer) resources(ctx context.Context) (map[schema.GroupVersion]*metav1.APIResourceList, map[schema.GroupVersion]error, error) {
+	_, resources, failed, err := d.client.GroupsAndMaybeResourcesWithContext(ctx)
+	if err != nil {
+		return nil, nil, fmt.Errorf("ask the API server which groups it serves: %w", err)
+	}
+	if resources != nil {
+		return resources, failed, nil
+	}
+	// A server without aggregated discovery.
+	resources = map[schema.GroupVersion]*metav1.APIResourceList{}
+	for _, group := range []schema.GroupVersion{v1alpha1.GroupVersion, calico.GroupV3, calico.GroupV1} {
+		list, err := d.client.ServerResourcesForGroupVersionWithContext(ctx, group.String())
+		switch {
+		case err == nil:
+			resources[group] = list
+		case !apierrors.IsNotFound(err):
+			failed[group] = err
+		}
+	}
+	return resources, failed, nil
 }
 
 func frozenMessage(reason string) string {

@@ -21,6 +21,7 @@ import (
 	ctrllog "sigs.k8s.io/controller-runtime/pkg/log"
 
 	"tapetum.dev/tapetum/api/v1alpha1"
+	"tapetum.dev/tapetum/deploy"
 	"tapetum.dev/tapetum/internal/calico"
 	"tapetum.dev/tapetum/internal/controlplane"
 	"tapetum.dev/tapetum/internal/controlplane/controlplanetest"
@@ -51,7 +52,7 @@ func TestMain(m *testing.M) {
 
 // cluster is a real API server with Calico's kinds in one group and nothing in it.
 type cluster struct {
-	t      *testing.T
+	t      testing.TB
 	plane  *controlplane.ControlPlane
 	group  schema.GroupVersion
 	client client.Client
@@ -71,7 +72,7 @@ func eachSet(t *testing.T, test func(t *testing.T, c *cluster)) {
 }
 
 // ownV3 is a cluster with this repository's definitions in projectcalico.org/v3.
-func ownV3(t *testing.T) *cluster {
+func ownV3(t testing.TB) *cluster {
 	t.Helper()
 	set, err := controlplane.OwnCalicoCRDs(calico.GroupV3.Group)
 	if err != nil {
@@ -80,7 +81,7 @@ func ownV3(t *testing.T) *cluster {
 	return withSet(t, calico.GroupV3, set)
 }
 
-func withSet(t *testing.T, group schema.GroupVersion, set controlplane.CRDSet) *cluster {
+func withSet(t testing.TB, group schema.GroupVersion, set controlplane.CRDSet) *cluster {
 	t.Helper()
 	controlplanetest.Require(t, controlplane.Options{})
 	planes.Lock()
@@ -93,7 +94,7 @@ func withSet(t *testing.T, group schema.GroupVersion, set controlplane.CRDSet) *
 			t.Fatal(err)
 		}
 		planes.started[key] = plane
-		if err := plane.InstallCRDs(t.Context(), os.DirFS("../../deploy/crd"), set.Files); err != nil {
+		if err := install(t, plane, set); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -103,6 +104,35 @@ func withSet(t *testing.T, group schema.GroupVersion, set controlplane.CRDSet) *
 	t.Cleanup(c.clean)
 	return c
 }
+
+// install puts onto the API server what a user would: Calico's kinds, and
+// Tapetum's manifests as they are.
+func install(t testing.TB, plane *controlplane.ControlPlane, set controlplane.CRDSet) error {
+	t.Helper()
+	if err := plane.InstallCRDs(t.Context(), set.Files); err != nil {
+		return err
+	}
+	manifests, err := deploy.Manifests()
+	if err != nil {
+		return err
+	}
+	objects, err := controlplane.DecodeObjects(manifests)
+	if err != nil {
+		return err
+	}
+	return controlplane.Apply(t.Context(), plane.Config(), objects)
+}
+
+// config has exactly the rights that the manifests give to the controller.
+func (c *cluster) config() *rest.Config {
+	c.t.Helper()
+	config, err := c.plane.ServiceAccountConfig(context.Background(), namespace, "tapetum")
+	c.must(err)
+	return config
+}
+
+// namespace is where the manifests put the controller.
+const namespace = "tapetum-system"
 
 func (c *cluster) newClient(config *rest.Config) client.Client {
 	c.t.Helper()
@@ -237,7 +267,7 @@ func newNode(n int) *corev1.Node {
 func (c *cluster) reconciler() *Reconciler {
 	return &Reconciler{
 		Cached: c.client, Live: c.client, Writer: c.client,
-		Log: testr.New(c.t), Now: time.Now,
+		Log: testLog(c.t), Now: time.Now,
 		Kinds:        Kinds{Filters: true, Statuses: true, Information: true},
 		PackMetadata: c.group == calico.GroupV1,
 	}
@@ -291,7 +321,7 @@ func (r roundTripper) RoundTrip(request *http.Request) (*http.Response, error) {
 func (c *cluster) start(o Options) (stop func()) {
 	c.t.Helper()
 	if o.Config == nil {
-		o.Config = c.plane.Config()
+		o.Config = c.config()
 	}
 	if o.Log.GetSink() == nil {
 		o.Log = testLog(c.t)
@@ -315,9 +345,9 @@ func (c *cluster) start(o Options) (stop func()) {
 }
 
 // testLog logs to the test as long as it runs.
-func testLog(t *testing.T) logr.Logger {
+func testLog(t testing.TB) logr.Logger {
 	if !testing.Verbose() {
 		return logr.Discard()
 	}
-	return testr.NewWithOptions(t, testr.Options{})
+	return testr.NewWithInterface(t, testr.Options{})
 }

@@ -57,12 +57,12 @@ func newScheme(finding Finding) (*runtime.Scheme, error) {
 
 func managerOptions(o Options, finding Finding, scheme *runtime.Scheme, log logr.Logger) manager.Options {
 	objects := map[client.Object]cache.ByObject{
-		// Nodes are many, and read as a whole at each pass: not copied then, and
-		// nobody may change them.
+		// Nodes are many, reports are large, and both are read as a whole at each
+		// pass: not copied then, and nobody may change them.
 		&corev1.Node{}: {Transform: trimNode, UnsafeDisableDeepCopy: ptr.To(true)},
 	}
 	if finding.Frozen == "" && finding.Kinds.Statuses {
-		objects[&calico.CalicoNodeStatus{}] = cache.ByObject{Transform: trimStatus}
+		objects[&calico.CalicoNodeStatus{}] = cache.ByObject{Transform: trimStatus, UnsafeDisableDeepCopy: ptr.To(true)}
 	}
 	return manager.Options{
 		Scheme: scheme,

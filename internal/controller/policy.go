@@ -74,7 +74,7 @@ func (r *Reconciler) writeStatus(ctx context.Context, policy *v1alpha1.RouteRefl
 		return fmt.Errorf("write the status of RouteReflectorAutoscaler %s: %w", policy.Name, err)
 	}
 	r.remember(written(changed, nil))
-	r.reportConditions(before, wanted.Conditions)
+	r.reportStatus(before, &before.Status, wanted)
 	policy.ResourceVersion, policy.Status = changed.ResourceVersion, *wanted
 	return nil
 }

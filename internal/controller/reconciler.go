@@ -3,21 +3,18 @@ package controller
 import (
 	"context"
 	"maps"
-	"reflect"
 	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
 
 	"github.com/go-logr/logr"
-	corev1 "k8s.io/api/core/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	"k8s.io/client-go/tools/events"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 	"sigs.k8s.io/controller-runtime/pkg/reconcile"
 
 	"tapetum.dev/tapetum/api/v1alpha1"
-	"tapetum.dev/tapetum/internal/inventory"
 	"tapetum.dev/tapetum/internal/rollout"
 )
 
@@ -252,10 +249,8 @@ func (r *Reconciler) confirm(ctx context.Context, in rollout.Input, out rollout.
 	if err := readCalico(ctx, r.Live, r.Kinds, &fresh); err != nil {
 		return in, out, err
 	}
-	if role := out.Step.Role; role != nil {
-		if fresh.Nodes, err = r.refreshNode(ctx, in.Nodes, role.Node); err != nil {
-			return in, out, err
-		}
+	if fresh.Nodes, err = r.freshNodes(ctx, in.Nodes, out.Step); err != nil {
+		return in, out, err
 	}
 	decided := r.decide(ctx, &fresh)
 	if !sameStep(out.Step, decided.Step) {
@@ -264,56 +259,4 @@ func (r *Reconciler) confirm(ctx context.Context, in rollout.Input, out rollout.
 		decided.RequeueAfter = settleRetry
 	}
 	return fresh, decided, nil
-}
-
-// refreshNode replaces one node by what the API server has.
-func (r *Reconciler) refreshNode(ctx context.Context, nodes []inventory.Node, name string) ([]inventory.Node, error) {
-	var node corev1.Node
-	err := r.Live.Get(ctx, client.ObjectKey{Name: name}, &node)
-	if client.IgnoreNotFound(err) != nil {
-		return nil, err
-	}
-	fresh := make([]inventory.Node, 0, len(nodes))
-	for i := range nodes {
-		switch {
-		case nodes[i].Name != name:
-			fresh = append(fresh, nodes[i])
-		case err == nil:
-			fresh = append(fresh, inventory.FromKubernetes(&node))
-		}
-	}
-	return fresh, nil
-}
-
-// sameStep compares what would be written, not the words about it.
-func sameStep(a, b *rollout.Step) bool {
-	if a == nil || b == nil {
-		return a == b
-	}
-	return a.Action == b.Action && a.Object == b.Object &&
-		reflect.DeepEqual(a.Role, b.Role) &&
-		samePeer(a, b) && sameNodeStatus(a, b) && sameMesh(a.Mesh, b.Mesh)
-}
-
-func samePeer(a, b *rollout.Step) bool {
-	if a.Peer == nil || b.Peer == nil {
-		return a.Peer == b.Peer
-	}
-	return a.Peer.Name == b.Peer.Name && reflect.DeepEqual(a.Peer.Spec, b.Peer.Spec)
-}
-
-func sameNodeStatus(a, b *rollout.Step) bool {
-	if a.NodeStatus == nil || b.NodeStatus == nil {
-		return a.NodeStatus == b.NodeStatus
-	}
-	return a.NodeStatus.Name == b.NodeStatus.Name && reflect.DeepEqual(a.NodeStatus.Spec, b.NodeStatus.Spec)
-}
-
-func sameMesh(a, b *rollout.MeshFields) bool {
-	if a == nil || b == nil {
-		return a == b
-	}
-	x, y := *a, *b
-	x.ResourceVersion, y.ResourceVersion = "", ""
-	return reflect.DeepEqual(x, y)
 }

@@ -41,9 +41,18 @@ func (r *Reconciler) observeGate() {
 	r.waiting = now
 }
 
+// reportStatus tells what has changed in the status.
+func (r *Reconciler) reportStatus(policy *v1alpha1.RouteReflectorAutoscaler, before, after *v1alpha1.RouteReflectorAutoscalerStatus) {
+	if before.NextStep != after.NextStep {
+		r.Log.Info("next", "step", after.NextStep, "topology", string(after.Topology), "mesh", after.Mesh,
+			"nodes", after.Nodes, "reflectors", after.ReflectorCount)
+	}
+	r.reportConditions(policy, before.Conditions, after.Conditions)
+}
+
 // reportConditions tells of every new reason to be degraded, and of its end.
-func (r *Reconciler) reportConditions(policy *v1alpha1.RouteReflectorAutoscaler, conditions []metav1.Condition) {
-	before := meta.FindStatusCondition(policy.Status.Conditions, v1alpha1.ConditionDegraded)
+func (r *Reconciler) reportConditions(policy *v1alpha1.RouteReflectorAutoscaler, old, conditions []metav1.Condition) {
+	before := meta.FindStatusCondition(old, v1alpha1.ConditionDegraded)
 	after := meta.FindStatusCondition(conditions, v1alpha1.ConditionDegraded)
 	switch {
 	case after == nil:

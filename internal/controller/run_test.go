@@ -127,7 +127,7 @@ func TestRunTakesEachStepOnce(t *testing.T) {
 		c.create(newPolicy())
 		s := &script{peers: []string{"tapetum-a", "tapetum-b", "tapetum-c"}, roles: []string{"n001", "n003"}}
 		var w writes
-		c.start(Options{Config: w.watch(c.plane.Config()), Decide: s.decide})
+		c.start(Options{Config: w.watch(c.config()), Decide: s.decide})
 		c.eventually("the script to be done", c.ready)
 
 		w.mu.Lock()
@@ -213,7 +213,7 @@ func TestRunModesThatWriteNothing(t *testing.T) {
 	c.create(newNode(1), policy)
 	s := &script{peers: []string{"tapetum-a"}, roles: []string{"n001"}}
 	var w writes
-	c.start(Options{Config: w.watch(c.plane.Config()), Decide: s.decide})
+	c.start(Options{Config: w.watch(c.config()), Decide: s.decide})
 	says := func() (bool, string) {
 		condition := meta.FindStatusCondition(c.policy().Status.Conditions, v1alpha1.ConditionReady)
 		return condition != nil && condition.Message == "BGPPeer/tapetum-a", fmt.Sprint(condition)
@@ -284,8 +284,8 @@ func TestRunTwoReplicas(t *testing.T) {
 	c.create(newPolicy())
 	start := func(s *script, w *writes) func() {
 		return c.start(Options{
-			Config: w.watch(c.plane.Config()), Decide: s.decide,
-			LeaderElect: true, LeaderElectionNamespace: "kube-system",
+			Config: w.watch(c.config()), Decide: s.decide,
+			LeaderElect: true, LeaderElectionNamespace: namespace,
 			LeaseDuration: ptr.To(3 * time.Second), RenewDeadline: ptr.To(2 * time.Second), RetryPeriod: ptr.To(quick),
 		})
 	}
@@ -324,8 +324,8 @@ func TestRunOutlivesTheAPIServer(t *testing.T) {
 	s := &script{peers: []string{"tapetum-a"}}
 	var w writes
 	c.start(Options{
-		Config: w.watch(c.plane.Config()), Decide: s.decide, LookInterval: quick,
-		LeaderElect: true, LeaderElectionNamespace: "kube-system",
+		Config: w.watch(c.config()), Decide: s.decide, LookInterval: quick,
+		LeaderElect: true, LeaderElectionNamespace: namespace,
 		LeaseDuration: ptr.To(3 * time.Second), RenewDeadline: ptr.To(2 * time.Second), RetryPeriod: ptr.To(quick),
 	})
 	c.eventually("the script to be done", c.ready)
@@ -379,7 +379,7 @@ func TestRunFreezesWhileV3IsUnavailable(t *testing.T) {
 	s := &script{peers: []string{"tapetum-a"}}
 	var w writes
 	start := func() func() {
-		return c.start(Options{Config: w.watch(c.plane.Config()), Decide: s.decide, LookInterval: quick})
+		return c.start(Options{Config: w.watch(c.config()), Decide: s.decide, LookInterval: quick})
 	}
 
 	// From the start.

@@ -6,6 +6,7 @@ import (
 
 	corev1 "k8s.io/api/core/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	"sigs.k8s.io/controller-runtime/pkg/cache"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"tapetum.dev/tapetum/api/v1alpha1"
@@ -13,6 +14,9 @@ import (
 	"tapetum.dev/tapetum/internal/inventory"
 	"tapetum.dev/tapetum/internal/rollout"
 )
+
+// statusPage is how many reports are read at once.
+const statusPage = 4
 
 // clusterInformation is the name of Calico's only ClusterInformation.
 const clusterInformation = "default"
@@ -44,6 +48,34 @@ func readNodes(ctx context.Context, from client.Reader) ([]inventory.Node, error
 	return nodes, nil
 }
 
+// freshNodes returns the nodes as far as a step needs them fresher than the cache
+// has them. A step that changes a role or takes something away is proved on what
+// the API server has now, page by page: the cache may not know yet of a node that
+// still hangs on it, or of a role that a leader before this one has given.
+func (r *Reconciler) freshNodes(ctx context.Context, cached []inventory.Node, step *rollout.Step) ([]inventory.Node, error) {
+	if !step.Subtractive && step.Role == nil {
+		return cached, nil
+	}
+	return pageNodes(ctx, r.Live)
+}
+
+func pageNodes(ctx context.Context, from client.Reader) ([]inventory.Node, error) {
+	var nodes []inventory.Node
+	next := ""
+	for {
+		var page corev1.NodeList
+		if err := from.List(ctx, &page, client.Limit(pageSize), client.Continue(next)); err != nil {
+			return nil, fmt.Errorf("list nodes: %w", err)
+		}
+		for i := range page.Items {
+			nodes = append(nodes, inventory.FromKubernetes(&page.Items[i]))
+		}
+		if next = page.Continue; next == "" {
+			return nodes, nil
+		}
+	}
+}
+
 // readCalico fills in Calico's kinds, all of them few.
 func readCalico(ctx context.Context, from client.Reader, kinds Kinds, in *rollout.Input) error {
 	var peers calico.BGPPeerList
@@ -66,18 +98,42 @@ func readCalico(ctx context.Context, from client.Reader, kinds Kinds, in *rollou
 		in.Filters = filters.Items
 	}
 	if kinds.Statuses {
-		var statuses calico.CalicoNodeStatusList
-		if err := from.List(ctx, &statuses); err != nil {
-			return fmt.Errorf("list CalicoNodeStatuses: %w", err)
+		statuses, err := readStatuses(ctx, from)
+		if err != nil {
+			return err
 		}
-		in.Statuses = statuses.Items
-		for i := range in.Statuses {
-			forgetForeign(&in.Statuses[i])
-		}
+		in.Statuses = statuses
 	}
 	ready, err := datastoreReady(ctx, from, kinds)
 	in.DatastoreReady = ready
 	return err
+}
+
+// readStatuses returns all reports. In a large cluster one may have half a
+// megabyte, so those that do not come from the cache are taken in a few at a time.
+func readStatuses(ctx context.Context, from client.Reader) ([]calico.CalicoNodeStatus, error) {
+	options := []client.ListOption{client.Limit(statusPage)}
+	if _, cached := from.(cache.Cache); cached {
+		options = nil // pages are for API servers
+	}
+	var statuses []calico.CalicoNodeStatus
+	for {
+		var page calico.CalicoNodeStatusList
+		if err := from.List(ctx, &page, options...); err != nil {
+			return nil, fmt.Errorf("list CalicoNodeStatuses: %w", err)
+		}
+		for i := range page.Items {
+			status := &page.Items[i]
+			if options != nil {
+				compact(status)
+			}
+			statuses = append(statuses, *status)
+		}
+		if page.Continue == "" {
+			return statuses, nil
+		}
+		options = []client.ListOption{client.Limit(statusPage), client.Continue(page.Continue)}
+	}
 }
 
 // datastoreReady is true where nobody says that it is not.

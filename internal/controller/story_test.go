@@ -3,8 +3,10 @@ package controller
 import (
 	"context"
 	"fmt"
+	"maps"
 	"net/http"
 	"slices"
+	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -104,7 +106,8 @@ func theirs() []client.Object {
 	}
 }
 
-// untouched compares what users have set with what stands.
+// untouched compares what users have set with what stands, beside the keys of a
+// role, which their nodes may have.
 func (c *cluster) untouched(objects []client.Object) {
 	c.t.Helper()
 	for _, before := range objects {
@@ -113,10 +116,13 @@ func (c *cluster) untouched(objects []client.Object) {
 			c.t.Errorf("%T %s is gone", before, before.GetName())
 			continue
 		}
-		if diff := cmp.Diff(before.GetLabels(), after.GetLabels()); diff != "" {
+		labels, annotations := after.GetLabels(), after.GetAnnotations()
+		maps.DeleteFunc(labels, func(key, _ string) bool { return isRoleLabel(key) })
+		delete(annotations, v1alpha1.ClusterIDAnnotation)
+		if diff := cmp.Diff(before.GetLabels(), labels); diff != "" {
 			c.t.Errorf("labels of %T %s (-before +after):\n%s", before, before.GetName(), diff)
 		}
-		if diff := cmp.Diff(before.GetAnnotations(), after.GetAnnotations()); diff != "" {
+		if diff := cmp.Diff(before.GetAnnotations(), annotations); diff != "" {
 			c.t.Errorf("annotations of %T %s (-before +after):\n%s", before, before.GetName(), diff)
 		}
 		switch before := before.(type) {
@@ -171,7 +177,7 @@ func TestStory(t *testing.T) {
 		c.create(fastPolicy())
 		c.answerStatuses()
 		var w writes
-		c.start(Options{Config: w.watch(c.plane.Config())})
+		c.start(Options{Config: w.watch(c.config())})
 		c.onReflectors(3)
 
 		var peers calico.BGPPeerList
@@ -222,6 +228,11 @@ func TestStory(t *testing.T) {
 			t.Errorf("CalicoNodeStatuses are left: %+v", statuses.Items)
 		}
 		c.untouched(users)
+		for n := range 12 {
+			if got := keys(c.node(newNode(n).Name)); len(got) > 0 {
+				t.Errorf("node %d keeps %v", n, got)
+			}
+		}
 	})
 }
 
@@ -279,7 +290,7 @@ func TestStoryWithADeathAfterEveryFewWrites(t *testing.T) {
 		ctx, cancel := context.WithCancel(context.Background())
 		d := &dying{left: life, kill: cancel}
 		ended := make(chan error, 1)
-		go func() { ended <- Run(ctx, Options{Config: d.watch(c.plane.Config()), Log: testLog(t)}) }()
+		go func() { ended <- Run(ctx, Options{Config: d.watch(c.config()), Log: testLog(t)}) }()
 		deadline := time.After(patience)
 		for alive := true; alive; {
 			select {
@@ -306,4 +317,97 @@ func TestStoryWithADeathAfterEveryFewWrites(t *testing.T) {
 		t.Errorf("its own deaths count as reverts by others: %+v", reverts)
 	}
 	c.untouched(users[:2])
+}
+
+func TestStoryWithTwoLeaders(t *testing.T) {
+	// Two that both believe to lead, as after a lease that was lost in a long pause.
+	c := ownV3(t)
+	users := theirs()
+	c.create(users...)
+	for n := range 8 {
+		c.create(newNode(n))
+	}
+	c.create(fastPolicy())
+	c.answerStatuses()
+	c.start(Options{})
+	c.start(Options{})
+	c.onReflectors(3)
+	if reverts := c.policy().Status.Reverts; len(reverts) > 0 {
+		t.Errorf("the two take each other for somebody who reverts: %+v", reverts)
+	}
+	var peers calico.BGPPeerList
+	c.must(c.client.List(t.Context(), &peers))
+	if len(peers.Items) != 5 {
+		t.Errorf("%d BGPPeers, want 4 of ours and 1 of the user", len(peers.Items))
+	}
+	c.untouched(users[:2])
+}
+
+func TestStoryOfSomebodyWhoKeepsReverting(t *testing.T) {
+	c := ownV3(t)
+	for n := range 8 {
+		c.create(newNode(n))
+	}
+	c.create(fastPolicy())
+	c.answerStatuses()
+	var w writes
+	c.start(Options{Config: w.watch(c.config())})
+	c.onReflectors(3)
+
+	peer := &calico.BGPPeer{ObjectMeta: metav1.ObjectMeta{Name: "tapetum-clients"}}
+	c.get(peer)
+	ours := peer.Spec
+	for revert := range 3 {
+		c.patch(peer, "flux", `{"spec":{"peerSelector":"has(elsewhere)"}}`)
+		c.eventually(fmt.Sprintf("revert %d to be answered", revert), func() (bool, string) {
+			fresh := &calico.BGPPeer{ObjectMeta: peer.ObjectMeta}
+			c.get(fresh)
+			reverts := c.policy().Status.Reverts
+			return equality.Semantic.DeepEqual(fresh.Spec, ours) && len(reverts) == 1 && len(reverts[0].Times) == revert+1, fmt.Sprintf("%+v, %+v", fresh.Spec, reverts)
+		})
+	}
+	c.eventually("Degraded/Contested", c.degraded(rollout.ReasonContested))
+	degraded := meta.FindStatusCondition(c.policy().Status.Conditions, v1alpha1.ConditionDegraded)
+	if !strings.Contains(degraded.Message, `"flux"`) {
+		t.Errorf("the message %q does not name the field manager", degraded.Message)
+	}
+	before := w.total()
+	c.patch(peer, "flux", `{"spec":{"peerSelector":"has(elsewhere)"}}`)
+	c.patch(c.node("n001"), "kubectl-edit", `{"metadata":{"labels":{"example.com/marker":"here"}}}`)
+	time.Sleep(2 * time.Second) // there is nothing to wait for: nothing is to happen
+	w.mu.Lock()
+	for request, n := range w.count {
+		if request == statusPatch {
+			before += n // the status may tell of it
+		}
+	}
+	w.mu.Unlock()
+	if after := w.total(); after > before {
+		t.Errorf("contested, and yet written: %v", &w)
+	}
+}
+
+func TestStoryOfHandsOnNodes(t *testing.T) {
+	c := ownV3(t)
+	for n := range 8 {
+		c.create(newNode(n))
+	}
+	c.create(fastPolicy())
+	c.answerStatuses()
+	c.start(Options{})
+	c.onReflectors(3)
+	before := c.roles()
+	for name := range before {
+		want := keys(c.node(name))
+		c.patch(c.node(name), "kubectl-label", `{"metadata":{"labels":{"`+v1alpha1.ReflectorLabel+`":null}}}`)
+		c.eventually("the label of "+name+" to be back", func() (bool, string) {
+			got := keys(c.node(name))
+			return cmp.Equal(want, got), fmt.Sprint(got)
+		})
+		break
+	}
+	c.onReflectors(3)
+	if diff := cmp.Diff(before, c.roles()); diff != "" {
+		t.Errorf("reflectors (-before +after):\n%s", diff)
+	}
 }

@@ -3,6 +3,7 @@ package controller
 import (
 	"maps"
 	"strings"
+	"unique"
 
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
@@ -66,23 +67,36 @@ func trimNode(object any) (any, error) {
 	return trimmed, nil
 }
 
-// trimStatus drops the reports of CalicoNodeStatuses that are not Tapetum's: they
-// may be large, and change often.
+// trimStatus keeps of a CalicoNodeStatus what internal/sessions reads.
 func trimStatus(object any) (any, error) {
 	status, ok := object.(*calico.CalicoNodeStatus)
 	if !ok {
 		return object, nil
 	}
 	status.ManagedFields = nil
-	forgetForeign(status)
+	compact(status)
 	return status, nil
 }
 
-func forgetForeign(status *calico.CalicoNodeStatus) {
+// compact drops the reports that are not Tapetum's, which may be large and change
+// often, and makes the others small: a reflector reports thousands of sessions,
+// and each brings its own copy of the same few words.
+func compact(status *calico.CalicoNodeStatus) {
 	if !calico.ManagedByUs(status) {
 		status.Status = calico.NodeStatusStatus{}
+		return
+	}
+	for _, peers := range [][]calico.PeerStatus{status.Status.BGP.PeersV4, status.Status.BGP.PeersV6} {
+		for i := range peers {
+			peers[i].Type = shared(peers[i].Type)
+			peers[i].State = shared(peers[i].State)
+			peers[i].Since = ""
+		}
 	}
 }
+
+// shared returns one and the same string for all that are equal.
+func shared(s string) string { return unique.Make(s).Value() }
 
 // trimMetadata is for all other kinds.
 func trimMetadata(object any) (any, error) {

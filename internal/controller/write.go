@@ -124,14 +124,7 @@ func (r *Reconciler) writeOwn(ctx context.Context, action rollout.Action, wanted
 		if current == nil {
 			return pending{}, nil
 		}
-		uid, version := current.GetUID(), current.GetResourceVersion()
-		write := pending{object: current, gone: true, uid: string(uid)}
-		options := client.Preconditions{UID: &uid}
-		if action == rollout.DeletePeer {
-			// A report changes all the time, a BGPPeer only by somebody's hand.
-			options.ResourceVersion = &version
-		}
-		return write, client.IgnoreNotFound(r.Writer.Delete(ctx, current, options))
+		return r.deleteOwn(ctx, action, current)
 	case rollout.CreatePeer, rollout.CreateStatus:
 		return r.createOwn(ctx, wanted)
 	}
@@ -139,6 +132,19 @@ func (r *Reconciler) writeOwn(ctx context.Context, action rollout.Action, wanted
 		return r.createOwn(ctx, wanted)
 	}
 	return r.patchOwn(ctx, wanted, current)
+}
+
+func (r *Reconciler) deleteOwn(ctx context.Context, action rollout.Action, current client.Object) (pending, error) {
+	uid, version := current.GetUID(), current.GetResourceVersion()
+	options := client.Preconditions{UID: &uid}
+	if action == rollout.DeletePeer {
+		// A report changes all the time, a BGPPeer only by somebody's hand.
+		options.ResourceVersion = &version
+	}
+	if err := client.IgnoreNotFound(r.Writer.Delete(ctx, current, options)); err != nil {
+		return pending{object: current}, err
+	}
+	return pending{object: current, gone: true, uid: string(uid)}, nil
 }
 
 func (r *Reconciler) createOwn(ctx context.Context, wanted client.Object) (pending, error) {

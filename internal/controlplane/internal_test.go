@@ -122,7 +122,7 @@ func TestErrorOfAProcessThatEndsHasItsLog(t *testing.T) {
 		t.Fatal(err)
 	}
 	never := errors.New("not ready")
-	err = p.await(t.Context(), func(ctx context.Context) error { return never })
+	err = p.await(t.Context(), func(context.Context) error { return never })
 	for _, want := range []string{"faulty ended", "exit status 2", "no such flag"} {
 		if err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("error %v, want %q in it", err, want)

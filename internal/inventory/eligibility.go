@@ -26,7 +26,7 @@ var unfitTaints = map[string]string{
 	"node.kubernetes.io/network-unavailable":         "has no network",
 	"node.kubernetes.io/out-of-service":              "is out of service",
 	"node.cloudprovider.kubernetes.io/shutdown":      "is shut down",
-	"node.cloudprovider.kubernetes.io/uninitialized": "is not initialised by its cloud provider yet",
+	"node.cloudprovider.kubernetes.io/uninitialized": "is not initialized by its cloud provider yet",
 	"ToBeDeletedByClusterAutoscaler":                 "is about to be deleted by the cluster autoscaler",
 	"karpenter.sh/disrupted":                         "is about to be disrupted by Karpenter",
 }

@@ -24,7 +24,7 @@ func healthy(change func(*Node)) *Node {
 	return node
 }
 
-func labelled(key, value string) metav1.LabelSelector {
+func labeled(key, value string) metav1.LabelSelector {
 	return metav1.LabelSelector{MatchLabels: map[string]string{key: value}}
 }
 
@@ -86,9 +86,9 @@ var eligibilityRows = []eligibilityRow{
 	{name: "cordoned by us", change: func(n *Node) { n.Unschedulable, n.Dedicated = true, true }, usable: true},
 	{name: "dedicated and open again", change: func(n *Node) { n.Dedicated = true }, usable: true},
 	{name: "cordoned and allowed", change: func(n *Node) { n.Unschedulable = true },
-		placement: v1alpha1.Placement{AllowCordoned: selector(labelled("pool", "workers"))}, usable: true},
+		placement: v1alpha1.Placement{AllowCordoned: selector(labeled("pool", "workers"))}, usable: true},
 	{name: "cordoned, others allowed", change: func(n *Node) { n.Unschedulable = true },
-		placement: v1alpha1.Placement{AllowCordoned: selector(labelled("pool", "reflectors"))},
+		placement: v1alpha1.Placement{AllowCordoned: selector(labeled("pool", "reflectors"))},
 		candidate: "is cordoned", standing: "is cordoned", usable: true},
 	{name: "cordoned, all allowed", change: func(n *Node) { n.Unschedulable = true },
 		placement: v1alpha1.Placement{AllowCordoned: &metav1.LabelSelector{}}, usable: true},
@@ -111,28 +111,28 @@ var eligibilityRows = []eligibilityRow{
 		candidate: "out of service", standing: "out of service", usable: true},
 	{name: "shut down", change: tainted("node.cloudprovider.kubernetes.io/shutdown"),
 		candidate: "is shut down", standing: "is shut down", usable: true},
-	{name: "not initialised", change: tainted("node.cloudprovider.kubernetes.io/uninitialized"),
-		candidate: "not initialised", standing: "not initialised", usable: true},
+	{name: "not initialized", change: tainted("node.cloudprovider.kubernetes.io/uninitialized"),
+		candidate: "not initialized", standing: "not initialized", usable: true},
 	{name: "cluster autoscaler", change: tainted("ToBeDeletedByClusterAutoscaler"),
 		candidate: "cluster autoscaler", standing: "cluster autoscaler", usable: true},
 	{name: "Karpenter", change: tainted("karpenter.sh/disrupted"), candidate: "Karpenter", standing: "Karpenter", usable: true},
 	{name: "a bad taint behind harmless ones", change: tainted("a", "b", "karpenter.sh/disrupted"),
 		candidate: "Karpenter", standing: "Karpenter", usable: true},
 
-	{name: "excluded", placement: v1alpha1.Placement{Exclude: []metav1.LabelSelector{labelled("no", "match"), labelled("disk", "ssd")}},
+	{name: "excluded", placement: v1alpha1.Placement{Exclude: []metav1.LabelSelector{labeled("no", "match"), labeled("disk", "ssd")}},
 		candidate: "spec.placement.exclude[1]", standing: "spec.placement.exclude[1]"},
-	{name: "not excluded", placement: v1alpha1.Placement{Exclude: []metav1.LabelSelector{labelled("disk", "hdd")}}, usable: true},
+	{name: "not excluded", placement: v1alpha1.Placement{Exclude: []metav1.LabelSelector{labeled("disk", "hdd")}}, usable: true},
 	{name: "all excluded", placement: v1alpha1.Placement{Exclude: []metav1.LabelSelector{{}}},
 		candidate: "spec.placement.exclude[0]", standing: "spec.placement.exclude[0]"},
 	{name: "one requirement of two met", usable: true,
-		placement: v1alpha1.Placement{Require: []metav1.LabelSelector{labelled("pool", "reflectors"), labelled("disk", "ssd")}}},
-	{name: "no requirement met", placement: v1alpha1.Placement{Require: []metav1.LabelSelector{labelled("pool", "reflectors")}},
+		placement: v1alpha1.Placement{Require: []metav1.LabelSelector{labeled("pool", "reflectors"), labeled("disk", "ssd")}}},
+	{name: "no requirement met", placement: v1alpha1.Placement{Require: []metav1.LabelSelector{labeled("pool", "reflectors")}},
 		candidate: "no term of spec.placement.require", standing: "no term of spec.placement.require"},
 	{name: "excluded wins over required", placement: v1alpha1.Placement{
-		Exclude: []metav1.LabelSelector{labelled("disk", "ssd")}, Require: []metav1.LabelSelector{labelled("pool", "workers")},
+		Exclude: []metav1.LabelSelector{labeled("disk", "ssd")}, Require: []metav1.LabelSelector{labeled("pool", "workers")},
 	}, candidate: "exclude[0]", standing: "exclude[0]"},
 	{name: "cordoned and excluded", change: func(n *Node) { n.Unschedulable = true },
-		placement: v1alpha1.Placement{Exclude: []metav1.LabelSelector{labelled("disk", "ssd")}},
+		placement: v1alpha1.Placement{Exclude: []metav1.LabelSelector{labeled("disk", "ssd")}},
 		candidate: "is cordoned", standing: "is cordoned"},
 
 	{name: "somebody else's cluster ID", change: func(n *Node) { n.ClusterID = "244.0.0.1" },
@@ -214,9 +214,9 @@ func TestEveryUnfitTaintHasARow(t *testing.T) {
 func TestWeight(t *testing.T) {
 	t.Parallel()
 	prefer := []v1alpha1.PreferTerm{
-		{Weight: 100, Selector: labelled("pool", "workers")},
-		{Weight: -30, Selector: labelled("disk", "ssd")},
-		{Weight: 7, Selector: labelled("disk", "hdd")},
+		{Weight: 100, Selector: labeled("pool", "workers")},
+		{Weight: -30, Selector: labeled("disk", "ssd")},
+		{Weight: 7, Selector: labeled("disk", "hdd")},
 		{Weight: 1},
 	}
 	tests := []struct {

@@ -158,6 +158,9 @@ func (c *Cluster) Kubeconfig() string { return c.plane.Kubeconfig() }
 
 // Add registers n more nodes, spread over the zones, and returns their names.
 func (c *Cluster) Add(ctx context.Context, n int) ([]string, error) {
+	if n < 1 {
+		return nil, fmt.Errorf("add at least one node, not %d", n)
+	}
 	c.mu.Lock()
 	first := c.next
 	if first+n > maxNodes {
@@ -191,6 +194,9 @@ func (c *Cluster) register(ctx context.Context, p plan) error {
 
 // Delete takes nodes away, machine and all.
 func (c *Cluster) Delete(ctx context.Context, names ...string) error {
+	if err := c.known(names); err != nil {
+		return err
+	}
 	return each(ctx, len(names), func(ctx context.Context, i int) error {
 		node := &corev1.Node{}
 		node.Name = names[i]

@@ -79,44 +79,45 @@ func (c *Cluster) answer(ctx context.Context, connection net.Conn) {
 	_ = json.NewEncoder(connection).Encode(a)
 }
 
-// Do carries out one command and says what was done.
-func (c *Cluster) Do(ctx context.Context, r Request) (string, error) {
-	switch r.Command {
-	case "kill":
+// commands by name; each says what it did.
+var commands = map[string]func(*Cluster, context.Context, Request) (string, error){
+	"kill": func(c *Cluster, _ context.Context, r Request) (string, error) {
 		return said(c.Kill(r.Nodes...), "%s: power is cut; NotReady in %s, routes held for up to %s",
 			list(r.Nodes), c.options.NotReadyAfter, c.options.Timing.Hold)
-	case "revive":
+	},
+	"revive": func(c *Cluster, _ context.Context, r Request) (string, error) {
 		return said(c.Revive(r.Nodes...), "%s: power is back", list(r.Nodes))
-	case "cordon":
+	},
+	"cordon": func(c *Cluster, ctx context.Context, r Request) (string, error) {
 		return said(c.Cordon(ctx, true, r.Nodes...), "%s: cordoned", list(r.Nodes))
-	case "uncordon":
+	},
+	"uncordon": func(c *Cluster, ctx context.Context, r Request) (string, error) {
 		return said(c.Cordon(ctx, false, r.Nodes...), "%s: schedulable again", list(r.Nodes))
-	case "delete":
-		if err := c.known(r.Nodes); err != nil {
-			return "", err
-		}
+	},
+	"delete": func(c *Cluster, ctx context.Context, r Request) (string, error) {
 		return said(c.Delete(ctx, r.Nodes...), "%s: deleted", list(r.Nodes))
-	case "add":
-		if r.Count < 1 {
-			return "", fmt.Errorf("add at least one node, not %d", r.Count)
-		}
+	},
+	"add": func(c *Cluster, ctx context.Context, r Request) (string, error) {
 		names, err := c.Add(ctx, r.Count)
 		return said(err, "%s: registered", list(names))
-	case "storm":
-		if r.Duration <= 0 {
-			return "", fmt.Errorf("a storm lasts for a while, not %s", r.Duration)
-		}
+	},
+	"storm": func(c *Cluster, _ context.Context, r Request) (string, error) {
 		hit, err := c.Storm(r.Percent, r.Duration)
 		return said(err, "%d nodes are NotReady for %s: %s", len(hit), r.Duration, list(hit))
-	case "stop-api":
-		if r.Duration <= 0 {
-			return "", fmt.Errorf("the API server is away for a while, not %s", r.Duration)
-		}
+	},
+	"stop-api": func(c *Cluster, ctx context.Context, r Request) (string, error) {
 		return said(c.StopAPI(ctx, r.Duration), "the API server was away for %s and serves again", r.Duration)
-	case "status":
-		return c.describe(ctx)
+	},
+	"status": func(c *Cluster, ctx context.Context, _ Request) (string, error) { return c.describe(ctx) },
+}
+
+// Do carries out one command and says what was done.
+func (c *Cluster) Do(ctx context.Context, r Request) (string, error) {
+	command := commands[r.Command]
+	if command == nil {
+		return "", fmt.Errorf("the lab knows no command %q", r.Command)
 	}
-	return "", fmt.Errorf("the lab knows no command %q", r.Command)
+	return command(c, ctx, r)
 }
 
 func said(err error, format string, args ...any) (string, error) {

@@ -31,7 +31,7 @@ func (c *Cluster) known(names []string) error {
 }
 
 // Kill cuts the power of nodes. They become NotReady after NotReadyAfter; their
-// neighbours keep their routes until BGP's hold time is over.
+// neighbors keep their routes until BGP's hold time is over.
 func (c *Cluster) Kill(names ...string) error {
 	if err := c.known(names); err != nil {
 		return err
@@ -84,6 +84,9 @@ func (c *Cluster) Storm(percent int, d time.Duration) ([]string, error) {
 	if percent < 1 || percent > 100 {
 		return nil, fmt.Errorf("a storm takes 1 to 100 percent of the nodes, not %d", percent)
 	}
+	if d <= 0 {
+		return nil, fmt.Errorf("a storm lasts for a while, not %s", d)
+	}
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	var names []string
@@ -109,6 +112,9 @@ func (c *Cluster) Storm(percent int, d time.Duration) ([]string, error) {
 
 // StopAPI takes the API server away for a while. Sessions and routes stay.
 func (c *Cluster) StopAPI(ctx context.Context, d time.Duration) error {
+	if d <= 0 {
+		return fmt.Errorf("the API server is away for a while, not %s", d)
+	}
 	if err := c.plane.StopAPI(); err != nil {
 		return err
 	}

@@ -110,7 +110,7 @@ func pod(p plan) *corev1.Pod {
 		ObjectMeta: metav1.ObjectMeta{Name: podName(p.name), Namespace: podNamespace, Labels: map[string]string{"app": "workload"}},
 		Spec: corev1.PodSpec{
 			NodeName:   p.name,
-			Containers: []corev1.Container{{Name: "workload", Image: "registry.invalid/workload:1"}},
+			Containers: []corev1.Container{{Name: "workload", Image: "workload:1"}},
 		},
 	}
 }

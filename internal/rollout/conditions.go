@@ -106,6 +106,12 @@ func (s *state) troubles(w *wait, since time.Time, timedOut bool) []trouble {
 	add := func(reason, format string, args ...any) {
 		out = append(out, trouble{reason, fmt.Sprintf(format, args...)})
 	}
+	// First, because it is often why a step cannot be proved.
+	if foreign := s.foreignPeers(); len(foreign) > 0 {
+		add(ReasonForeignPeers,
+			"BGPPeers of others make the same sessions as Tapetum's (%s): which one wins may change; they are left alone, delete them or take the nodes out of their selectors",
+			names(foreign))
+	}
 	switch {
 	case w == nil:
 	case timedOut:
@@ -120,11 +126,6 @@ func (s *state) troubles(w *wait, since time.Time, timedOut bool) []trouble {
 	}
 	for _, problem := range s.plan.Problems {
 		add(problem.Reason, "%s", problem.Message)
-	}
-	if foreign := s.foreignPeers(); len(foreign) > 0 {
-		add(ReasonForeignPeers,
-			"BGPPeers of others make the same sessions as Tapetum's (%s): which one wins may change; they are left alone, delete them or take the nodes out of their selectors",
-			names(foreign))
 	}
 	if different := s.differentAS(); len(different) > 0 && len(s.standing.Reflectors) > 0 {
 		add(ReasonDifferentAS, "%s with another AS number than the cluster's %d (%s): their sessions with route reflectors are external BGP",

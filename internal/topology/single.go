@@ -34,7 +34,10 @@ func single(request Request, f *field, plan *Plan) {
 			kept = append(kept, c)
 		}
 	}
-	if len(chosen) > 0 && slices.ContainsFunc(chosen, func(c candidate) bool { return !c.chosen }) {
+	// The first reflector interrupts its own routes. Which one is first is not kept
+	// from one pass to the next, so until it stands the load decides anew.
+	first := len(kept) == 0 && len(chosen) > 0
+	if first || slices.ContainsFunc(chosen, func(c candidate) bool { return !c.chosen }) {
 		plan.AskLoad = f.asks()
 	}
 

@@ -97,8 +97,8 @@ func reflectors(nodes []inventory.Node, pins []Pinned, statuses []calico.CalicoN
 	var names []string
 	for i := range nodes {
 		node := &nodes[i]
-		_, labelled := node.Labels[v1alpha1.ReflectorLabel]
-		if labelled || (node.ClusterID != "" && spokenOf[node.Name]) {
+		_, labeled := node.Labels[v1alpha1.ReflectorLabel]
+		if labeled || (node.ClusterID != "" && spokenOf[node.Name]) {
 			names = append(names, node.Name)
 		}
 	}

@@ -19,7 +19,7 @@ type Options struct {
 	Group        schema.GroupVersion
 	// Plain prints lines for a log instead of a live view.
 	Plain bool
-	// Color uses the terminal's colours.
+	// Color uses the terminal's colors.
 	Color bool
 	// Width of the terminal in columns, 0: not known.
 	Width func() int

@@ -185,7 +185,7 @@ func (c *chapter) showStep(e *entry) {
 	const indent = "             "
 	for _, part := range []struct{ label, text, code string }{
 		{"why: ", e.Why, dim},
-		{"proof: ", e.Proof, dim},
+		{"proved: ", strings.TrimPrefix(e.Proof, "proved: "), dim},
 		{"costs: ", costs(e.Costs), yellow},
 		{"then waits for: ", e.WaitsFor, dim},
 	} {

@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"math"
 	"os"
-	"text/tabwriter"
 	"time"
 
 	"tapetum.dev/tapetum/internal/lab"
@@ -73,15 +72,20 @@ func (d *demo) table(r *Report) {
 	s.line("")
 	s.line(s.style(bold, "What it took"))
 	s.line("")
-	s.erase()
-	w := tabwriter.NewWriter(s.out, 0, 0, 3, ' ', tabwriter.AlignRight)
-	_, _ = fmt.Fprintln(w, "event\treflectors\tsteps\tAPI writes\tof status\tseconds\troute-seconds lost:\tordinary\tof nodes changing role\t")
+	const row = "%-22s %10s %6s %7s %7s %8s %14s %14s"
+	s.line(s.style(dim, fmt.Sprintf(row, "", "", "", "API", "status", "", "route-seconds", "route-seconds")))
+	s.line(s.style(dim, fmt.Sprintf(row, "", "", "", "writes", "writes", "", "lost by", "lost by nodes")))
+	s.line(s.style(dim, fmt.Sprintf(row, "event", "reflectors", "steps", "", "", "seconds", "ordinary nodes", "changing role")))
 	for i := range r.Events {
 		e := &r.Events[i]
-		_, _ = fmt.Fprintf(w, "%s\t%d → %d\t%d\t%d\t%d\t%.1f\t\t%.2f\t%.2f\t\n", e.Name, e.ReflectorsBefore, e.ReflectorsAfter,
-			e.Steps, e.Writes, e.statusWrites, e.Seconds, e.LostOrdinarySeconds, e.LostChangingSeconds)
+		code := green
+		if e.LostOrdinarySeconds > 0 {
+			code = red
+		}
+		s.line(fmt.Sprintf("%-22s %10s %6d %7d %7d %8.1f ", e.Name, fmt.Sprintf("%d → %d", e.ReflectorsBefore, e.ReflectorsAfter),
+			e.Steps, e.Writes, e.statusWrites, e.Seconds) + s.style(code, fmt.Sprintf("%14.2f", e.LostOrdinarySeconds)) +
+			fmt.Sprintf(" %14.2f", e.LostChangingSeconds))
 	}
-	_ = w.Flush()
 	s.line("")
 	s.wrapped("", "", dim, "A route-second is one (node, destination) pair without a route for one second. Pairs with a node without power do not count, "+
 		"nor do those of a node that is still joining. Writes are the API server's own count (its audit log) of what the controller wrote to objects; "+

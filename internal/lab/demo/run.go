@@ -26,6 +26,7 @@ type demo struct {
 	cluster    *lab.Cluster
 	controller *child
 	journal    journal
+	abort      context.CancelFunc // ends the lab at once
 
 	victim, zone string // of the events so far
 }
@@ -90,12 +91,17 @@ func (d *demo) begin(ctx context.Context) error {
 	o := d.options.lab()
 	o.Progress = func(text string) { d.screen.line(stamp(time.Since(d.screen.begun)) + "  " + text) }
 	var err error
-	// Not ctx: the lab is stopped after the controller, in order.
-	if d.cluster, err = lab.Start(context.WithoutCancel(ctx), o); err != nil {
-		return err
+	// The lab ends with ctx only while it starts: later it is stopped after the
+	// controller, in order.
+	life, abort := context.WithCancel(context.WithoutCancel(ctx))
+	d.abort = abort
+	started := context.AfterFunc(ctx, abort)
+	d.cluster, err = lab.Start(life, o)
+	if !started() {
+		return errors.Join(ctx.Err(), err)
 	}
-	if ctx.Err() != nil {
-		return ctx.Err()
+	if err != nil {
+		return err
 	}
 	o.Progress("waiting for the node-to-node mesh")
 	if err := d.awaitMesh(ctx); err != nil {
@@ -193,6 +199,9 @@ func (d *demo) stop() error {
 	}
 	if d.cluster != nil {
 		err = errors.Join(err, d.cluster.Stop())
+	}
+	if d.abort != nil {
+		d.abort()
 	}
 	return err
 }

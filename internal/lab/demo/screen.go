@@ -19,7 +19,7 @@ const (
 )
 
 // screen prints lines, and below them a few live lines that are drawn over and
-// over. In plain mode there are no live lines, and no colours.
+// over. In plain mode there are no live lines, and no colors.
 type screen struct {
 	out   io.Writer
 	plain bool

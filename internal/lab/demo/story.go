@@ -67,7 +67,7 @@ func (d *demo) kill(_ context.Context, now lab.State) (string, error) {
 	}
 	d.victim = reflectors[0]
 	err := d.cluster.Kill(d.victim)
-	return fmt.Sprintf("The power of %s fails. Its neighbours keep its routes for up to %s; the cluster notices after %s.",
+	return fmt.Sprintf("The power of %s fails. Its neighbors keep its routes for up to %s; the cluster notices after %s.",
 		d.victim, holdTime, notReadyAfter), err
 }
 

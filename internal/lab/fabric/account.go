@@ -262,7 +262,7 @@ func (f *Fabric) SessionCounts() (ready, configured int) {
 	return ready, configured
 }
 
-func (f *Fabric) countSession(n *node, family int, nb *neighbour) (ready, both int) {
+func (f *Fabric) countSession(n *node, family int, nb *neighbor) (ready, both int) {
 	m := f.owner[family][nb.addr]
 	if m == nil || m.slot <= n.slot || !m.counts(family) || m.neigh[family][n.addr[family]] == nil {
 		return 0, 0

@@ -21,13 +21,13 @@ var start = time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC)
 
 // testCluster drives a fabric: every change of res is written at once by write.
 type testCluster struct {
-	t   *testing.T
+	t   testing.TB
 	f   *Fabric
 	now time.Time
 	res Resources
 }
 
-func newCluster(t *testing.T, nodes int, seed uint64, dual bool) *testCluster {
+func newCluster(t testing.TB, nodes int, seed uint64, dual bool) *testCluster {
 	t.Helper()
 	timing := DefaultTiming()
 	timing.TailPerMille = 0 // the tail has a test of its own
@@ -123,7 +123,7 @@ func (c *testCluster) between() {
 	})
 }
 
-// pin makes junior a neighbour of senior by address, in both families.
+// pin makes junior a neighbor of senior by address, in both families.
 func (c *testCluster) pin(senior, junior int) {
 	j := c.node(junior)
 	c.peer(fmt.Sprintf("pin-%d-%d", senior, junior), calico.BGPPeerSpec{Node: nodeName(senior), PeerIP: j.IPv4.String(), ASNumber: 64512})

@@ -6,4 +6,9 @@
 // sessions itself from Calico's published rules and must never import that
 // package, nor anything of Tapetum's planning. Pure: time and the seed of its
 // randomness are passed in; the same calls with the same seed give the same run.
+//
+// It leaves out what no transition of Tapetum's touches: graceful restart of a
+// crashed BIRD, route filters, neighbors outside the cluster (their sessions
+// never come up), and the passing on of routes between AS numbers (a session
+// between two of them carries its two ends' own routes only).
 package fabric

@@ -7,7 +7,7 @@ const (
 	evEstablish                  // a session is Established and feeds
 	evUp                         // a session is fed
 	evBlip                       // a session of the tail goes down once more
-	evHold                       // the hold time of a silent neighbour is over
+	evHold                       // the hold time of a silent neighbor is over
 )
 
 type event struct {

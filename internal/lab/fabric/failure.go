@@ -2,7 +2,7 @@ package fabric
 
 import "time"
 
-// Kill cuts a node's power. Its neighbours do not notice: they keep its routes
+// Kill cuts a node's power. Its neighbors do not notice: they keep its routes
 // until the hold time is over. It tells whether there is such a node, running.
 func (f *Fabric) Kill(now time.Time, name string) bool {
 	f.Advance(now)
@@ -15,7 +15,7 @@ func (f *Fabric) Kill(now time.Time, name string) bool {
 	return true
 }
 
-// Revive gives a node its power back: it boots, and what its neighbours still
+// Revive gives a node its power back: it boots, and what its neighbors still
 // held of it is gone. It tells whether there is such a node, without power.
 func (f *Fabric) Revive(now time.Time, name string) bool {
 	f.Advance(now)
@@ -24,7 +24,7 @@ func (f *Fabric) Revive(now time.Time, name string) bool {
 		return false
 	}
 	for family := range families {
-		for _, nb := range n.neighbours(family) {
+		for _, nb := range n.neighbors(family) {
 			if nb.sess != nil {
 				f.close(nb.sess)
 			}
@@ -60,14 +60,15 @@ func (f *Fabric) powerOff(n *node) {
 			n.frozen[family] = p.statesAt(n, f.slots)
 			p.dirty = true
 		}
-		for _, nb := range n.neighbours(family) {
-			f.fallSilent(n, nb)
+		for _, nb := range n.neighbors(family) {
+			f.fallSilent(nb)
 		}
 		p.reset(f, n)
 	}
 }
 
-func (f *Fabric) fallSilent(n *node, nb *neighbour) {
+// fallSilent: one end of a session has lost its power.
+func (f *Fabric) fallSilent(nb *neighbor) {
 	s := nb.sess
 	switch {
 	case s == nil:

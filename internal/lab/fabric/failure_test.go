@@ -19,7 +19,7 @@ func TestOnlyReflectorLosesPower(t *testing.T) {
 		t.Fatalf("%d pairs lost before the hold time can be over", a.Ordinary.Pairs)
 	}
 	if got := c.f.Status(nodeName(2)); got.NumberEstablishedV4 != 1 || got.PeersV4[0].State != calico.StateEstablished {
-		t.Fatalf("a silent neighbour must look Established until the hold time is over: %+v", got)
+		t.Fatalf("a silent neighbor must look Established until the hold time is over: %+v", got)
 	}
 	c.run(100 * time.Second)
 	if a := c.f.Account(); a.Ordinary.Missing != 8*7 || a.Changing.Pairs != 0 {

@@ -21,7 +21,7 @@ type node struct {
 	peerings  []protocol
 	addr      [families]netip.Addr
 	clusterID string
-	neigh     [families]map[netip.Addr]*neighbour
+	neigh     [families]map[netip.Addr]*neighbor
 
 	// settled: it has had all its sessions up at once since it booted. Until
 	// then it is joining, and its pairs are in no account.
@@ -34,20 +34,20 @@ type node struct {
 	frozen [families]map[*node][]path // what it had when its power went
 }
 
-// neighbour is what a node has configured towards one address. The protocols
+// neighbor is what a node has configured towards one address. The protocols
 // wait in line for the lock on the address: the first one has it.
-type neighbour struct {
+type neighbor struct {
 	addr netip.Addr
 	line []protocol
 	sess *session
 	seen uint64
 }
 
-func (nb *neighbour) holder() protocol { return nb.line[0] }
+func (nb *neighbor) holder() protocol { return nb.line[0] }
 
 // firstByName is the protocol to which BIRD gives an incoming connection,
 // whether or not it has the lock.
-func (nb *neighbour) firstByName() protocol {
+func (nb *neighbor) firstByName() protocol {
 	first := nb.line[0]
 	for _, p := range nb.line[1:] {
 		if p.before(first) {
@@ -60,7 +60,7 @@ func (nb *neighbour) firstByName() protocol {
 // replace takes a new configuration over: unchanged protocols keep their place
 // in line, changed and new ones go to its end. It tells whether anything
 // changed, and whether the holder of the lock did.
-func (nb *neighbour) replace(want []protocol) (changed, holder bool) {
+func (nb *neighbor) replace(want []protocol) (changed, holder bool) {
 	if len(nb.line) == len(want) && (len(want) == 1 && nb.line[0] == want[0] || sameSet(nb.line, want)) {
 		return false, false
 	}
@@ -91,19 +91,19 @@ func sameSet(a, b []protocol) bool {
 
 // release lets the next protocol in line have the lock: a session that goes
 // down gives it back before it tries again.
-func (nb *neighbour) release() {
+func (nb *neighbor) release() {
 	if len(nb.line) > 1 {
 		nb.line = append(nb.line[1:], nb.line[0])
 	}
 }
 
-// neighbours of a family, sorted by address.
-func (n *node) neighbours(family int) []*neighbour {
-	out := make([]*neighbour, 0, len(n.neigh[family]))
+// neighbors of a family, sorted by address.
+func (n *node) neighbors(family int) []*neighbor {
+	out := make([]*neighbor, 0, len(n.neigh[family]))
 	for _, nb := range n.neigh[family] {
 		out = append(out, nb)
 	}
-	slices.SortFunc(out, func(a, b *neighbour) int { return a.addr.Compare(b.addr) })
+	slices.SortFunc(out, func(a, b *neighbor) int { return a.addr.Compare(b.addr) })
 	return out
 }
 
@@ -145,33 +145,22 @@ func (f *Fabric) reconfigure(n *node, family int, own netip.Addr, want []protoco
 		f.moveAddress(n, family, own)
 	}
 	if n.neigh[family] == nil {
-		n.neigh[family] = map[netip.Addr]*neighbour{}
+		n.neigh[family] = map[netip.Addr]*neighbor{}
 	}
-	var touched []*neighbour
+	var touched []*neighbor
 	for len(want) > 0 {
 		addr, end := want[0].opt.remote, 1
 		for end < len(want) && want[end].opt.remote == addr {
 			end++
 		}
-		group := want[:end]
-		want = want[end:]
-		if familyOf(addr) != family {
-			continue
-		}
-		nb := n.neigh[family][addr]
-		if nb == nil {
-			nb = &neighbour{addr: addr, line: slices.Clone(group)}
-			n.neigh[family][addr] = nb
-			touched = append(touched, nb)
-		} else if changed, holder := nb.replace(group); changed {
-			if holder && nb.sess != nil {
-				f.closeBy(nb.sess, n)
+		if familyOf(addr) == family {
+			if nb := f.configure(n, family, addr, want[:end]); nb != nil {
+				touched = append(touched, nb)
 			}
-			touched = append(touched, nb)
 		}
-		nb.seen = f.mark
+		want = want[end:]
 	}
-	for _, nb := range n.neighbours(family) {
+	for _, nb := range n.neighbors(family) {
 		if nb.seen == f.mark {
 			continue
 		}
@@ -183,6 +172,26 @@ func (f *Fabric) reconfigure(n *node, family int, own netip.Addr, want []protoco
 	for _, nb := range touched {
 		f.consider(n, family, nb)
 	}
+}
+
+// configure gives a node its protocols towards one neighbor, and returns that if
+// anything changed.
+func (f *Fabric) configure(n *node, family int, addr netip.Addr, group []protocol) *neighbor {
+	nb := n.neigh[family][addr]
+	if nb == nil {
+		nb = &neighbor{addr: addr, line: slices.Clone(group), seen: f.mark}
+		n.neigh[family][addr] = nb
+		return nb
+	}
+	nb.seen = f.mark
+	changed, holder := nb.replace(group)
+	if !changed {
+		return nil
+	}
+	if holder && nb.sess != nil {
+		f.closeBy(nb.sess, n)
+	}
+	return nb
 }
 
 // moveAddress: a node has got, lost or changed its address.

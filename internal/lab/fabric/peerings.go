@@ -10,16 +10,16 @@ import (
 	"tapetum.dev/tapetum/internal/calico/selector"
 )
 
-// peering is one neighbour that confd has worked out for a node, or for every
+// peering is one neighbor that confd has worked out for a node, or for every
 // node when global.
 type peering struct {
 	addr netip.Addr
 	port uint16
 	as   uint32
-	// clusterID of the neighbour as far as it is known: a neighbour named by its
+	// clusterID of the neighbor as far as it is known: a neighbor named by its
 	// address hides it.
 	clusterID string
-	// calicoNode: the neighbour is a node of the cluster.
+	// calicoNode: the neighbor is a node of the cluster.
 	calicoNode bool
 	spec       *calico.BGPPeerSpec
 }

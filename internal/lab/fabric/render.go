@@ -4,7 +4,6 @@ import (
 	"net/netip"
 	"slices"
 	"strconv"
-	"strings"
 
 	"tapetum.dev/tapetum/internal/calico"
 )
@@ -48,7 +47,7 @@ type protocol struct {
 	opt  *options
 }
 
-// before orders protocols to the same neighbour by their names.
+// before orders protocols to the same neighbor by their names.
 func (p protocol) before(o protocol) bool {
 	if p.kind != o.kind {
 		return p.kind < o.kind
@@ -61,12 +60,6 @@ func portSuffix(port uint16) string {
 		return ""
 	}
 	return "_port_" + strconv.Itoa(int(port))
-}
-
-// name as Calico renders it.
-func (p protocol) name() string {
-	prefix := [...]string{"Global_", "Mesh_", "Node_"}[p.kind]
-	return prefix + strings.NewReplacer(".", "_", ":", "_").Replace(p.opt.remote.String()) + portSuffix(p.port)
 }
 
 // version is the state of the API after one write, solved.
@@ -92,7 +85,7 @@ func (f *Fabric) newVersion(hosts []host, c *cluster, peers []calico.BGPPeer) *v
 }
 
 // renderPeerings returns the Global_ and Node_ protocols of a node, by
-// neighbour. ok is false where BIRD would refuse the whole configuration.
+// neighbor. ok is false where BIRD would refuse the whole configuration.
 func (f *Fabric) renderPeerings(v *version, h *host) (out []protocol, ok bool) {
 	if h.broken {
 		return nil, false
@@ -138,7 +131,7 @@ func peeringOptions(p *peering, h *host, own netip.Addr, k kind) options {
 	if p.spec.NumAllowedLocalASNumber != nil {
 		o.allowedLocal = *p.spec.NumAllowedLocalASNumber
 	}
-	// The neighbour is a client of a reflector unless it is known to have the
+	// The neighbor is a client of a reflector unless it is known to have the
 	// same cluster ID.
 	if p.as == o.localAS && h.clusterID != "" && p.clusterID != h.clusterID {
 		o.client, o.clusterID = true, h.clusterID
@@ -176,7 +169,7 @@ func (f *Fabric) renderMesh(v *version, h *host) []protocol {
 	return out
 }
 
-// compareProtocols orders by neighbour, then by name.
+// compareProtocols orders by neighbor, then by name.
 func compareProtocols(a, b protocol) int {
 	if c := a.opt.remote.Compare(b.opt.remote); c != 0 {
 		return c

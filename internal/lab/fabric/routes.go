@@ -24,7 +24,7 @@ func (c clusterIDs) within(o clusterIDs) bool {
 }
 
 // path is one path to a destination, as a reflector holds it: from which
-// neighbour, whether that one is its client, and the cluster list. With add
+// neighbor, whether that one is its client, and the cluster list. With add
 // paths every path is passed on, so all that differ in these are kept.
 type path struct {
 	from   *node
@@ -70,54 +70,67 @@ func relay(y, z *node, s *session, p path) (path, bool) {
 	return path{from: y, client: fromClient, ids: ids}, true
 }
 
-// spread works out which paths to one destination the reflectors hold.
-func (p *plane) spread(o *node) {
-	held := p.paths[o.slot]
-	if len(held) != len(p.reflectors) {
-		held = make([][]path, len(p.reflectors))
-	}
-	for i := range held {
-		held[i] = held[i][:0]
-	}
-	p.paths[o.slot] = held
-	type item struct {
-		at   *node
-		path path
-	}
-	var todo []item
-	add := func(at *node, x path) {
-		i := at.rr[p.family]
-		for _, have := range held[i] {
-			if have.covers(x) {
-				return
-			}
+// spreader works out which paths to one destination the reflectors hold.
+type spreader struct {
+	plane *plane
+	held  [][]path // by reflector
+	todo  []arrival
+}
+
+// arrival is a path that a reflector has got and not passed on yet.
+type arrival struct {
+	at   *node
+	path path
+}
+
+func (s *spreader) add(at *node, x path) {
+	i := at.rr[s.plane.family]
+	for _, have := range s.held[i] {
+		if have.covers(x) {
+			return
 		}
-		held[i] = append(held[i], x)
-		todo = append(todo, item{at, x})
 	}
+	s.held[i] = append(s.held[i], x)
+	s.todo = append(s.todo, arrival{at, x})
+}
+
+func (p *plane) spread(o *node) {
+	s := spreader{plane: p, held: p.paths[o.slot]}
+	if len(s.held) != len(p.reflectors) {
+		s.held = make([][]path, len(p.reflectors))
+	}
+	for i := range s.held {
+		s.held[i] = s.held[i][:0]
+	}
+	p.paths[o.slot] = s.held
 	for _, y := range p.reflectors {
 		if !y.powered {
 			for _, x := range y.frozen[p.family][o] {
-				add(y, x)
+				s.add(y, x)
 			}
 		}
 	}
 	for _, l := range p.links[o.slot] {
 		if l.reflector.powered {
-			add(l.reflector, path{from: o, client: l.sess.client(l.reflector)})
+			s.add(l.reflector, path{from: o, client: l.sess.client(l.reflector)})
 		}
 	}
-	for len(todo) > 0 {
-		it := todo[0]
-		todo = todo[1:]
-		for _, l := range p.links[it.at.slot] {
-			z := l.reflector
-			if z == o || z == it.path.from || !z.powered {
-				continue
-			}
-			if x, ok := relay(it.at, z, l.sess, it.path); ok {
-				add(z, x)
-			}
+	for len(s.todo) > 0 {
+		next := s.todo[0]
+		s.todo = s.todo[1:]
+		s.passOn(next, o)
+	}
+}
+
+// passOn gives a path to the other reflectors. One without power takes none.
+func (s *spreader) passOn(a arrival, o *node) {
+	for _, l := range s.plane.links[a.at.slot] {
+		z := l.reflector
+		if z == o || z == a.path.from || !z.powered {
+			continue
+		}
+		if x, ok := relay(a.at, z, l.sess, a.path); ok {
+			s.add(z, x)
 		}
 	}
 }
@@ -225,12 +238,32 @@ func (p *plane) relink(n *node) {
 // rebuild works everything out anew.
 func (p *plane) rebuild(f *Fabric) {
 	p.dirty = false
+	var nodes []*node
+	for _, n := range f.slots {
+		if n != nil {
+			nodes = append(nodes, n)
+		}
+	}
+	p.findReflectors(nodes)
+	for _, n := range nodes {
+		p.relink(n)
+	}
+	for _, o := range nodes {
+		p.spread(o)
+		for _, z := range nodes {
+			if o != z {
+				p.check(f, o, z)
+			}
+		}
+	}
+}
+
+// findReflectors lists the nodes that run with a cluster ID; those without power
+// as long as somebody holds routes of theirs.
+func (p *plane) findReflectors(nodes []*node) {
 	p.reflectors = p.reflectors[:0]
 	index := map[string]int{}
-	for _, n := range f.slots {
-		if n == nil {
-			continue
-		}
+	for _, n := range nodes {
 		n.rr[p.family] = -1
 		if n.clusterID == "" || !n.powered && !n.inUse() {
 			continue
@@ -241,23 +274,6 @@ func (p *plane) rebuild(f *Fabric) {
 		n.idBit = index[n.clusterID]
 		n.rr[p.family] = len(p.reflectors)
 		p.reflectors = append(p.reflectors, n)
-	}
-	for _, n := range f.slots {
-		if n != nil {
-			p.relink(n)
-		}
-	}
-	for _, o := range f.slots {
-		if o != nil {
-			p.spread(o)
-		}
-	}
-	for _, o := range f.slots {
-		for _, z := range f.slots {
-			if o != nil && z != nil && o != z {
-				p.check(f, o, z)
-			}
-		}
 	}
 }
 

@@ -34,7 +34,7 @@ func TestWaitingBehindTheMesh(t *testing.T) {
 		"10.0.0.4": {"NodeMesh Established", "NodePeer Idle"},
 	}
 	if diff := cmp.Diff(want, c.peersOf(1)); diff != "" {
-		t.Fatalf("sessions of the labelled node (-want +got):\n%s", diff)
+		t.Fatalf("sessions of the labeled node (-want +got):\n%s", diff)
 	}
 	if s := c.f.Status(nodeName(1)); s.NumberEstablishedV4 != 2 || s.NumberNotEstablishedV4 != 2 {
 		t.Fatalf("counted %d up and %d not, want 2 and 2", s.NumberEstablishedV4, s.NumberNotEstablishedV4)
@@ -250,5 +250,89 @@ func TestTimeDoesNotGoBackwards(t *testing.T) {
 	c.f.Set(c.now.Add(-time.Hour), c.copy())
 	if next, more := c.f.NextEvent(); more && next.Before(c.now) {
 		t.Fatalf("next event %v lies in the past of %v", next, c.now)
+	}
+}
+
+// A session that ends gives its lock back: what waited comes up in its place.
+func TestLockPassesOnWhenASessionEnds(t *testing.T) {
+	c := newCluster(t, 3, 1, false)
+	c.meshTo(false)
+	c.peer("all", calico.BGPPeerSpec{NodeSelector: "all()", PeerSelector: "all()"})
+	c.run(5 * time.Second)
+	c.meshTo(true)
+	c.run(5 * time.Second)
+	c.f.Kill(c.now, nodeName(2))
+	c.f.Revive(c.now, nodeName(2))
+	c.run(5 * time.Second)
+	want := map[string][]string{
+		"10.0.0.3": {"NodeMesh Established", "NodePeer Idle"},
+		"10.0.0.4": {"NodeMesh Idle", "NodePeer Established"},
+	}
+	if diff := cmp.Diff(want, c.peersOf(1)); diff != "" {
+		t.Fatalf("sessions after the second node booted (-want +got):\n%s", diff)
+	}
+}
+
+// BIRD gives an incoming connection to the first protocol by name, and refuses
+// it where that one waits for the lock.
+func TestIncomingConnectionNeedsTheLock(t *testing.T) {
+	mesh := protocol{kind: kindMesh, opt: &options{passive: true}}
+	node := protocol{kind: kindNode, opt: &options{}}
+	global := protocol{kind: kindGlobal, opt: &options{}}
+	for _, tc := range []struct {
+		name     string
+		from, to protocol
+		line     []protocol
+		want     bool
+	}{
+		{"alone", node, node, []protocol{node}, true},
+		{"first and holder", node, mesh, []protocol{mesh, node}, true},
+		{"the first by name waits", node, node, []protocol{node, mesh}, false},
+		{"global is first by name", node, mesh, []protocol{mesh, global}, false},
+		{"passive does not dial", mesh, node, []protocol{node}, false},
+	} {
+		if got := dials(tc.from, tc.to, &neighbor{line: tc.line}); got != tc.want {
+			t.Errorf("%s: %v, want %v", tc.name, got, tc.want)
+		}
+	}
+}
+
+// A global peering silences a node's own to the same address, and is one-sided:
+// its reverse is the reflector's own.
+func TestGlobalPeers(t *testing.T) {
+	c := newCluster(t, 3, 1, false)
+	c.meshTo(false)
+	c.clients()
+	c.peer("global", calico.BGPPeerSpec{PeerSelector: "has(" + reflectorLabel + ")"})
+	c.promote(1)
+	c.run(5 * time.Second)
+	c.complete()
+	if diff := cmp.Diff(map[string][]string{"10.0.0.2": {"GlobalPeer Established"}}, c.peersOf(2)); diff != "" {
+		t.Fatalf("sessions of a client (-want +got):\n%s", diff)
+	}
+	want := map[string][]string{"10.0.0.3": {"NodePeer Established"}, "10.0.0.4": {"NodePeer Established"}}
+	if diff := cmp.Diff(want, c.peersOf(1)); diff != "" {
+		t.Fatalf("sessions of the reflector (-want +got):\n%s", diff)
+	}
+}
+
+// Ports: a configured one becomes part of what is compared, and both ends must
+// agree on it.
+func TestListenPort(t *testing.T) {
+	c := newCluster(t, 3, 1, false)
+	a := c.lost(10*time.Second, func() {
+		c.meshTo(true)
+		c.res.Configurations[0].Spec.ListenPort = 179 // what it was, but explicit
+	})
+	c.complete()
+	if a.Ordinary.Pairs != 6 {
+		t.Fatalf("lost %+v, want all 6 pairs: naming the port restarts every session", a.Ordinary)
+	}
+	c.meshTo(false)
+	c.peer("one", calico.BGPPeerSpec{Node: nodeName(1), PeerIP: "10.0.0.3:1790", ASNumber: 64512, ReversePeering: "Manual"})
+	c.peer("back", calico.BGPPeerSpec{Node: nodeName(2), PeerIP: "10.0.0.2:1791", ASNumber: 64512, ReversePeering: "Manual"})
+	c.run(5 * time.Second)
+	if up, configured := c.f.SessionCounts(); up != 0 || configured != 1 {
+		t.Fatalf("%d of %d sessions up though nobody listens there, want 0 of 1", up, configured)
 	}
 }

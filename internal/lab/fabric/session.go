@@ -14,8 +14,8 @@ const (
 type session struct {
 	family int
 	a, b   *node
-	na, nb *neighbour // what a has towards b, and b towards a
-	pa, pb protocol   // which protocol it is at either end
+	na, nb *neighbor // what a has towards b, and b towards a
+	pa, pb protocol  // which protocol it is at either end
 	state  sessionState
 	gen    uint32
 	blip   bool // of the tail: will go down once more
@@ -32,7 +32,7 @@ func (s *session) other(n *node) *node {
 	return s.a
 }
 
-func (s *session) at(n *node) (*neighbour, protocol) {
+func (s *session) at(n *node) (*neighbor, protocol) {
 	if s.a == n {
 		return s.na, s.pa
 	}
@@ -45,24 +45,15 @@ func (s *session) client(n *node) bool {
 	return p.opt.client
 }
 
-// consider tries to bring a session to a neighbour up, or gives up an attempt
+// consider tries to bring a session to a neighbor up, or gives up an attempt
 // that can no longer succeed.
-func (f *Fabric) consider(n *node, family int, nb *neighbour) {
+func (f *Fabric) consider(n *node, family int, nb *neighbor) {
 	if !n.powered || len(nb.line) == 0 {
 		return
 	}
 	m := f.owner[family][nb.addr]
-	if s := nb.sess; s != nil {
-		switch {
-		case s.state == held && m != s.other(n):
-			f.close(s) // another node answers at this address now
-		case s.state != connecting:
-			return
-		case f.possible(s):
-			return
-		default:
-			f.drop(s)
-		}
+	if nb.sess != nil && !f.free(nb.sess, m) {
+		return
 	}
 	if m == nil || m == n || !m.powered {
 		return
@@ -85,6 +76,21 @@ func (f *Fabric) consider(n *node, family int, nb *neighbour) {
 	f.connect(s)
 }
 
+// free ends a session that stands in the way of a new one, to the node that has
+// the address now: one with a predecessor that fell silent, or an attempt that
+// can no longer succeed. False: it stays.
+func (f *Fabric) free(s *session, owner *node) bool {
+	switch {
+	case s.state == held && owner != s.a && owner != s.b:
+		f.close(s)
+	case s.state == connecting && !f.possible(s):
+		f.drop(s)
+	default:
+		return false
+	}
+	return true
+}
+
 // possible tells whether the two ends can open a connection.
 func (f *Fabric) possible(s *session) bool {
 	a, b := s.pa.opt, s.pb.opt
@@ -100,7 +106,7 @@ func (f *Fabric) possible(s *session) bool {
 // dials tells whether a connection opened by from reaches the protocol to. The
 // receiving BIRD gives it to the first protocol by name, and refuses it where
 // that one does not have the lock.
-func dials(from, to protocol, at *neighbour) bool {
+func dials(from, to protocol, at *neighbor) bool {
 	return !from.opt.passive && orDefault(from.opt.remotePort) == orDefault(to.opt.listenPort) && at.firstByName() == to
 }
 

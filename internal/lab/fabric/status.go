@@ -22,7 +22,7 @@ func (f *Fabric) Status(name string) calico.NodeBGPStatus {
 // peerStatus lists one protocol after another. The number counts what BIRD calls
 // up, after the feed; the state of a session says Established before.
 func (f *Fabric) peerStatus(n *node, family int) (list []calico.PeerStatus, ready, not int) {
-	for _, nb := range n.neighbours(family) {
+	for _, nb := range n.neighbors(family) {
 		line := append([]protocol(nil), nb.line...)
 		holder := line[0]
 		sortByName(line)

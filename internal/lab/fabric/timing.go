@@ -22,7 +22,7 @@ type Timing struct {
 	// go down after Blip, and come up again.
 	TailPerMille int
 	Tail, Blip   Span
-	// Hold is BGP's hold time: for so long a node keeps the routes of a neighbour
+	// Hold is BGP's hold time: for so long a node keeps the routes of a neighbor
 	// that has fallen silent. Keepalives are sent every third of it, so the last
 	// one was heard up to a third of it before the power went.
 	Hold time.Duration

@@ -1,0 +1,127 @@
+package cli
+
+import (
+	"fmt"
+	"slices"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"tapetum.dev/tapetum/internal/bgp"
+	"tapetum.dev/tapetum/internal/dump"
+	"tapetum.dev/tapetum/internal/inventory"
+)
+
+func init() { register(newExplainCommand) }
+
+func newExplainCommand() *cobra.Command {
+	cmd := &cobra.Command{
+		Use:   "explain",
+		Short: "Say why a node is or is not a route reflector, or how a route gets from one node to another",
+	}
+	cmd.AddCommand(newExplainNodeCommand(), newExplainPairCommand())
+	return cmd
+}
+
+func newExplainNodeCommand() *cobra.Command {
+	var input inputFlags
+	var all bool
+	cmd := &cobra.Command{
+		Use:   "node NAME",
+		Short: "Say why a node is or is not a route reflector, and which BGP sessions it has",
+		Long: `Says what a node is, whether it could be a route reflector by the policy in the
+input (else by the defaults), and which BGP sessions it is configured to have.
+` + inputHelp,
+		Args: cobra.ExactArgs(1),
+	}
+	output := addOutput(cmd, formatTable, formatJSON, formatYAML)
+	input.add(cmd)
+	cmd.Flags().BoolVar(&all, "all", false, "list all sessions, however many")
+	cmd.RunE = func(cmd *cobra.Command, args []string) error {
+		if err := output.check(); err != nil {
+			return err
+		}
+		cluster, err := input.read(cmd)
+		if err != nil {
+			return err
+		}
+		node, err := findNode(cluster, args[0])
+		if err != nil {
+			return err
+		}
+		told, err := explainNode(cluster, node, time.Now())
+		if err != nil {
+			return err
+		}
+		if output.value != formatTable {
+			return printData(cmd.OutOrStdout(), output.value, told)
+		}
+		return told.print(cmd.OutOrStdout(), all)
+	}
+	return cmd
+}
+
+func newExplainPairCommand() *cobra.Command {
+	var input inputFlags
+	cmd := &cobra.Command{
+		Use:   "pair FROM TO",
+		Short: "Say by which route reflectors a route gets from one node to another",
+		Long: `Follows the routes of FROM's address blocks to TO, in each address family: over which
+route reflectors they arrive, or why they do not.
+` + inputHelp + `
+
+Exit code 0: TO has a route in every family that both speak. 1: it has none.
+2: the input cannot be used.`,
+		Args: cobra.ExactArgs(2),
+	}
+	output := addOutput(cmd, formatTable, formatJSON, formatYAML)
+	input.add(cmd)
+	cmd.RunE = func(cmd *cobra.Command, args []string) error {
+		if err := output.check(); err != nil {
+			return err
+		}
+		cluster, err := input.read(cmd)
+		if err != nil {
+			return err
+		}
+		for _, name := range args {
+			if _, err := findNode(cluster, name); err != nil {
+				return err
+			}
+		}
+		if args[0] == args[1] {
+			return fmt.Errorf("%s and %s are the same node: name two", args[0], args[1])
+		}
+		told := explainPair(cluster, args[0], args[1])
+		if output.value == formatTable {
+			err = told.print(cmd.OutOrStdout())
+		} else {
+			err = printData(cmd.OutOrStdout(), output.value, told)
+		}
+		if err == nil && told.missing() {
+			err = &exitError{code: exitFindings}
+		}
+		return err
+	}
+	return cmd
+}
+
+func findNode(c *dump.Cluster, name string) (*inventory.Node, error) {
+	i := slices.IndexFunc(c.Nodes, func(n inventory.Node) bool { return n.Name == name })
+	if i < 0 {
+		return nil, fmt.Errorf("there is no node %q among the %d in the input", name, len(c.Nodes))
+	}
+	return &c.Nodes[i], nil
+}
+
+// familiesOf are the address families in which two nodes both have an address.
+func familiesOf(a, b *inventory.Node) []bgp.Family {
+	var out []bgp.Family
+	if a.IPv4.IsValid() && b.IPv4.IsValid() {
+		out = append(out, bgp.IPv4)
+	}
+	if a.IPv6.IsValid() && b.IPv6.IsValid() {
+		out = append(out, bgp.IPv6)
+	}
+	return out
+}

@@ -1,0 +1,78 @@
+package cli
+
+import (
+	"bytes"
+	"context"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"tapetum.dev/tapetum/internal/lab"
+)
+
+func runLab(t *testing.T, args ...string) (int, string) {
+	t.Helper()
+	var out, errOut bytes.Buffer
+	code := Run(t.Context(), append([]string{"lab"}, args...), strings.NewReader(""), &out, &errOut)
+	return code, out.String() + errOut.String()
+}
+
+// Wrong use is told before anything is started.
+func TestLabFlags(t *testing.T) {
+	dir := t.TempDir()
+	for _, tc := range []struct {
+		args []string
+		want string
+	}{
+		{[]string{"up", "--calico-group", "v2"}, "want v1 or v3"},
+		{[]string{"demo", "--calico-group", "v2"}, "want v1 or v3"},
+		{[]string{"demo", "--nodes", "3", "--dir", filepath.Join(dir, "demo")}, "nodes"},
+		{[]string{"add", "many"}, "whole number"},
+		{[]string{"storm", "x", "3s"}, "whole number"},
+		{[]string{"storm", "30", "soon"}, "30s or 2m"},
+		{[]string{"stop-api", "0s"}, "30s or 2m"},
+		{[]string{"status", "--dir", filepath.Join(dir, "none")}, "no lab runs"},
+		{[]string{"kill"}, "at least 1"},
+	} {
+		code, text := runLab(t, tc.args...)
+		if code != exitUnusable || !strings.Contains(text, tc.want) {
+			t.Errorf("%v: exit code %d, %q; want %d and %q", tc.args, code, text, exitUnusable, tc.want)
+		}
+	}
+	if left, err := os.ReadDir(dir); err != nil || len(left) != 0 {
+		t.Errorf("left behind: %v, %v", left, err)
+	}
+}
+
+// A folder with anything else in it is never touched.
+func TestLabClaimsOnlyItsOwnFolder(t *testing.T) {
+	dir := t.TempDir()
+	file := filepath.Join(dir, "mine")
+	if err := os.WriteFile(file, nil, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	code, text := runLab(t, "up", "--dir", dir)
+	if code != exitUnusable || !strings.Contains(text, "no lab's") {
+		t.Fatalf("exit code %d, %q; want a refusal", code, text)
+	}
+	if _, err := os.Stat(file); err != nil {
+		t.Fatal(err)
+	}
+	own := filepath.Join(dir, "lab")
+	for range 2 { // the second time over the remains of the first
+		if _, err := lab.Claim(context.Background(), own); err != nil {
+			t.Fatal(err)
+		}
+	}
+	release, err := lab.Claim(context.Background(), own)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := release(); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := os.Stat(own); !os.IsNotExist(err) {
+		t.Fatalf("the folder is still there: %v", err)
+	}
+}

@@ -1,0 +1,98 @@
+package cli
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	"k8s.io/client-go/discovery"
+	"k8s.io/client-go/rest"
+
+	"tapetum.dev/tapetum/api/v1alpha1"
+	"tapetum.dev/tapetum/internal/controller"
+	"tapetum.dev/tapetum/internal/dump"
+)
+
+// livePage is how many objects one answer of the API server holds.
+const livePage = "500"
+
+// readLive lists everything from an API server, and reads the answers as a dump.
+func (f *inputFlags) readLive(ctx context.Context) (*dump.Cluster, error) {
+	config, err := restConfig(f.kubeconfig, f.context)
+	if err != nil {
+		return nil, fmt.Errorf("%w (--from FILE reads the cluster from a file)", err)
+	}
+	config.UserAgent = rest.DefaultKubernetesUserAgent()
+	discoverer, err := controller.NewDiscoverer(config)
+	if err != nil {
+		return nil, err
+	}
+	finding, err := discoverer.Find(ctx)
+	if err != nil {
+		return nil, err
+	}
+	if finding.Frozen != "" {
+		return nil, errors.New(finding.Frozen)
+	}
+	client, err := discovery.NewDiscoveryClientForConfig(config)
+	if err != nil {
+		return nil, err
+	}
+	calico := "/apis/" + finding.Group.String() + "/"
+	reader := &liveReader{client: client.RESTClient()}
+	for _, path := range []string{"/api/v1/nodes", calico + "bgppeers", calico + "bgpconfigurations"} {
+		if err := reader.list(ctx, path); err != nil {
+			return nil, fmt.Errorf("list %s: %w", path, err)
+		}
+	}
+	var notes []string
+	for _, path := range []string{
+		calico + "bgpfilters", calico + "ippools", calico + "clusterinformations", calico + "caliconodestatuses", calico + "blockaffinities",
+		"/apis/" + v1alpha1.GroupVersion.String() + "/routereflectorautoscalers",
+	} {
+		// These are not in every cluster, nor may everybody read them.
+		if err := reader.list(ctx, path); apierrors.IsForbidden(err) {
+			notes = append(notes, "not read: "+err.Error())
+		} else if err != nil && !apierrors.IsNotFound(err) && !apierrors.IsMethodNotSupported(err) {
+			return nil, fmt.Errorf("list %s: %w", path, err)
+		}
+	}
+	cluster, err := dump.Read(config.Host, reader.answers.Bytes())
+	if err != nil {
+		return nil, err
+	}
+	cluster.Notes = notes // empty lists are nothing to tell of here
+	return cluster, nil
+}
+
+// liveReader gathers the API server's answers.
+type liveReader struct {
+	client  rest.Interface
+	answers bytes.Buffer
+}
+
+func (r *liveReader) list(ctx context.Context, path string) error {
+	for next := ""; ; {
+		raw, err := r.client.Get().AbsPath(path).Param("limit", livePage).Param("continue", next).
+			SetHeader("Accept", "application/json").DoRaw(ctx)
+		if err != nil {
+			return err
+		}
+		var list struct {
+			Metadata struct {
+				Continue string `json:"continue"`
+			} `json:"metadata"`
+		}
+		if err := json.Unmarshal(raw, &list); err != nil {
+			return fmt.Errorf("unreadable answer: %w", err)
+		}
+		r.answers.Write(raw)
+		r.answers.WriteByte('\n')
+		if next = list.Metadata.Continue; next == "" {
+			return nil
+		}
+	}
+}

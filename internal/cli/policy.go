@@ -1,0 +1,85 @@
+package cli
+
+import (
+	"errors"
+	"fmt"
+	"net/netip"
+	"os"
+	"strings"
+
+	"sigs.k8s.io/yaml"
+
+	"tapetum.dev/tapetum/api/v1alpha1"
+	"tapetum.dev/tapetum/internal/dump"
+)
+
+// topologies by their names in lower case.
+var topologies = map[string]v1alpha1.Topology{
+	"auto": v1alpha1.TopologyAuto, "mesh": v1alpha1.TopologyMesh, "single": v1alpha1.TopologySingle,
+	"multi": v1alpha1.TopologyMulti, "quorum": v1alpha1.TopologyQuorum, "hierarchy": v1alpha1.TopologyHierarchy,
+}
+
+// parseTopology takes a topology's name in any case.
+func parseTopology(name string) (v1alpha1.Topology, error) {
+	if topology, ok := topologies[strings.ToLower(name)]; ok {
+		return topology, nil
+	}
+	return "", fmt.Errorf("topology %q: want Auto, Mesh, Single, Multi, Quorum or Hierarchy", name)
+}
+
+// policyOf is the policy in a cluster, with all defaults; only defaults where it
+// has none.
+func policyOf(c *dump.Cluster) v1alpha1.RouteReflectorAutoscalerSpec {
+	if c.Autoscaler == nil {
+		return v1alpha1.RouteReflectorAutoscalerSpec{}.WithDefaults()
+	}
+	return c.Autoscaler.Spec.WithDefaults()
+}
+
+// readPolicyFile reads a RouteReflectorAutoscaler and refuses what the API server
+// would refuse.
+func readPolicyFile(path string) (*v1alpha1.RouteReflectorAutoscaler, error) {
+	data, err := os.ReadFile(path)
+	if err != nil {
+		return nil, err
+	}
+	policy := &v1alpha1.RouteReflectorAutoscaler{}
+	if err := yaml.UnmarshalStrict(data, policy); err != nil {
+		reason := strings.TrimPrefix(strings.TrimPrefix(err.Error(), "error unmarshaling JSON: "), "while decoding JSON: ")
+		return nil, fmt.Errorf("%s: %s", path, strings.TrimPrefix(reason, "error converting YAML to JSON: "))
+	}
+	if policy.Kind != "RouteReflectorAutoscaler" || policy.APIVersion != v1alpha1.GroupVersion.String() {
+		return nil, fmt.Errorf("%s: holds a %s %s: want a RouteReflectorAutoscaler of %s",
+			path, policy.APIVersion, policy.Kind, v1alpha1.GroupVersion)
+	}
+	if err := checkPolicy(&policy.Spec); err != nil {
+		return nil, fmt.Errorf("%s: %w", path, err)
+	}
+	return policy, nil
+}
+
+// checkPolicy looks at what decides a plan. The topology is taken in any case.
+func checkPolicy(spec *v1alpha1.RouteReflectorAutoscalerSpec) error {
+	if spec.Topology != "" {
+		topology, err := parseTopology(string(spec.Topology))
+		if err != nil {
+			return fmt.Errorf("spec.%w", err)
+		}
+		spec.Topology = topology
+	}
+	full := spec.WithDefaults()
+	switch {
+	case full.Scaling.Min < 1 || full.Scaling.Min > full.Scaling.Max:
+		return fmt.Errorf("spec.scaling.min is %d, scaling.max %d: want 1 ≤ min ≤ max", full.Scaling.Min, full.Scaling.Max)
+	case spec.Scaling.NodesPerReflector != nil && len(spec.Scaling.Ladder) > 0:
+		return errors.New("spec.scaling: set only one of nodesPerReflector and ladder")
+	case spec.Scaling.NodesPerReflector != nil && *spec.Scaling.NodesPerReflector < 1:
+		return fmt.Errorf("spec.scaling.nodesPerReflector is %d: want at least 1", *spec.Scaling.NodesPerReflector)
+	case *full.MeshUpTo < 0 || *full.Limits.ReflectorFailures < 0:
+		return errors.New("spec: meshUpTo and limits.reflectorFailures must not be negative")
+	}
+	if id, err := netip.ParseAddr(full.ClusterID); err != nil || !id.Is4() || id.IsUnspecified() {
+		return fmt.Errorf("spec.clusterID is %q: want a bare IPv4 address such as 224.0.0.1", full.ClusterID)
+	}
+	return nil
+}

@@ -1,0 +1,80 @@
+package demo_test
+
+import (
+	"context"
+	"os"
+	"os/signal"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+
+	"tapetum.dev/tapetum/internal/calico"
+	"tapetum.dev/tapetum/internal/cli"
+	"tapetum.dev/tapetum/internal/controlplane"
+	"tapetum.dev/tapetum/internal/controlplane/controlplanetest"
+	"tapetum.dev/tapetum/internal/lab"
+	"tapetum.dev/tapetum/internal/lab/demo"
+)
+
+// TestMain lets the test binary be the controller's process, too.
+func TestMain(m *testing.M) {
+	if len(os.Args) > 1 && os.Args[1] == "controller" {
+		ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+		code := cli.Run(ctx, os.Args[1:], os.Stdin, os.Stdout, os.Stderr)
+		stop()
+		os.Exit(code)
+	}
+	os.Exit(m.Run())
+}
+
+// The whole story in a small cluster: the controller as a process of its own,
+// with no other rights than those in deploy/.
+func TestStory(t *testing.T) {
+	if testing.Short() {
+		t.Skip("takes minutes")
+	}
+	controlplanetest.Require(t, controlplane.Options{})
+	executable, err := os.Executable()
+	if err != nil {
+		t.Fatal(err)
+	}
+	dir, err := os.MkdirTemp("", "demo-test-")
+	if err != nil {
+		t.Fatal(err)
+	}
+	release, err := lab.Claim(t.Context(), dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if err := release(); err != nil {
+			t.Error(err)
+		}
+	})
+	var out strings.Builder
+	report, err := demo.Run(t.Context(), demo.Options{
+		Nodes: 24, Zones: 3, Seed: 1, Group: calico.GroupV3, Plain: true,
+		Timeout: 5 * time.Minute, Dir: dir, Executable: executable, Out: &out,
+	})
+	t.Log(out.String())
+	if err != nil {
+		t.Fatal(err)
+	}
+	var got []int
+	for _, e := range report.Events {
+		got = append(got, e.ReflectorsAfter)
+		if e.LostOrdinarySeconds != 0 || e.Writes < 1 || e.Steps < 1 || e.Writes < e.Steps {
+			t.Errorf("%+v: want steps and as many writes, and nothing lost by ordinary nodes", e)
+		}
+	}
+	want := []int{3, 5, 5, 5, 3, 0}
+	if len(got) != len(want) {
+		t.Fatalf("events ended with %v reflectors, want %v", got, want)
+	}
+	for i := range want {
+		if got[i] != want[i] {
+			t.Fatalf("events ended with %v reflectors, want %v", got, want)
+		}
+	}
+}

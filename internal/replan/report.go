@@ -1,0 +1,61 @@
+package replan
+
+import (
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+
+	"tapetum.dev/tapetum/internal/bgp"
+	"tapetum.dev/tapetum/internal/calico"
+	"tapetum.dev/tapetum/internal/sessions"
+)
+
+// report fills in what calico-node would report once every session is up that
+// should be: all but those with nodes that are not ready. It does so in every
+// CalicoNodeStatus of Tapetum's, and leaves those of others as they are.
+func (w *walk) report() {
+	c := &w.cluster
+	if len(c.Statuses) == 0 {
+		return
+	}
+	ready := make(map[string]bool, len(c.Nodes))
+	for i := range c.Nodes {
+		ready[c.Nodes[i].Name] = c.Nodes[i].Ready
+	}
+	network := bgp.Build(bgp.Input{Nodes: c.Nodes, Peers: c.Peers, Configurations: c.Configurations, Filters: c.Filters})
+	for i := range c.Statuses {
+		status := &c.Statuses[i]
+		if sessions.Ours(status) && ready[status.Spec.Node] {
+			status.Status = answer(network.SessionsOf(status.Spec.Node), ready)
+			status.Status.LastUpdated = metav1.NewTime(w.now)
+		}
+	}
+}
+
+func answer(all []bgp.Session, ready map[string]bool) calico.NodeStatusStatus {
+	var out calico.NodeStatusStatus
+	for _, session := range all {
+		peers, up, down := &out.BGP.PeersV4, &out.BGP.NumberEstablishedV4, &out.BGP.NumberNotEstablishedV4
+		if session.Family == bgp.IPv6 {
+			peers, up, down = &out.BGP.PeersV6, &out.BGP.NumberEstablishedV6, &out.BGP.NumberNotEstablishedV6
+		}
+		peer := calico.PeerStatus{PeerIP: session.RemoteIP.String(), Type: peerType(session.Kind), State: calico.StateEstablished}
+		if ready[session.Remote] {
+			*up++
+		} else {
+			*down++
+			peer.State = calico.StateIdle
+		}
+		*peers = append(*peers, peer)
+	}
+	return out
+}
+
+func peerType(kind bgp.Kind) string {
+	switch kind {
+	case bgp.Mesh:
+		return calico.PeerTypeMesh
+	case bgp.Global:
+		return calico.PeerTypeGlobal
+	default:
+		return calico.PeerTypeNode
+	}
+}

@@ -1,0 +1,79 @@
+package simulate
+
+import (
+	"time"
+
+	"tapetum.dev/tapetum/api/v1alpha1"
+	"tapetum.dev/tapetum/internal/bgp"
+	"tapetum.dev/tapetum/internal/calico"
+	"tapetum.dev/tapetum/internal/calico/render"
+	"tapetum.dev/tapetum/internal/inventory"
+	"tapetum.dev/tapetum/internal/topology"
+)
+
+// Goal is what a policy makes of a cluster that stands on the mesh.
+type Goal struct {
+	// Plan is the topology chosen.
+	Plan topology.Plan
+	// Network is everything that decides about sessions and routes, with the plan
+	// carried out.
+	Network bgp.Input
+	// Writes are those that lead there.
+	Writes Writes
+}
+
+// Writes to the API, by what is written.
+type Writes struct {
+	Nodes    int `json:"nodes"`
+	BGPPeers int `json:"bgpPeers"`
+	// Other are CalicoNodeStatuses, the BGPConfiguration, and the policy itself.
+	Other int `json:"other"`
+}
+
+// Plan chooses a topology for nodes on the mesh. No load of nodes is known.
+func Plan(nodes []inventory.Node, policy v1alpha1.RouteReflectorAutoscalerSpec, now time.Time) topology.Plan {
+	return topology.Make(topology.Request{
+		Spec: policy.WithDefaults(), Nodes: nodes, ClusterAS: calico.DefaultASNumber, Now: now, Load: map[string]int{},
+	})
+}
+
+// Reach carries a plan out on nodes on the mesh. It gives what the rollout ends
+// with, without its steps.
+func Reach(plan topology.Plan, nodes []inventory.Node, policy v1alpha1.RouteReflectorAutoscalerSpec) Goal {
+	policy = policy.WithDefaults()
+	goal := Goal{Plan: plan, Network: bgp.Input{Nodes: append([]inventory.Node(nil), nodes...)}}
+	if len(plan.Reflectors) == 0 {
+		return goal
+	}
+	byName := make(map[string]*inventory.Node, len(nodes))
+	for i := range goal.Network.Nodes {
+		byName[goal.Network.Nodes[i].Name] = &goal.Network.Nodes[i]
+	}
+	goal.Network.Peers = append(goal.Network.Peers, *render.Clients(topology.GroupAll, render.Options{}))
+	for i, reflector := range plan.Reflectors {
+		node := byName[reflector.Node]
+		labels := render.RoleLabels(reflector.Tier, reflector.Serves)
+		for key, value := range node.Labels {
+			labels[key] = value
+		}
+		node.Labels, node.ClusterID = labels, reflector.ClusterID
+		for _, senior := range plan.Reflectors[:i] {
+			for _, address := range render.Families(byName[senior.Node], node) {
+				goal.Network.Peers = append(goal.Network.Peers,
+					*render.Pin(byName[senior.Node], node, address, calico.DefaultASNumber, render.Options{}))
+			}
+		}
+	}
+	goal.Writes = Writes{Nodes: len(plan.Reflectors), BGPPeers: len(goal.Network.Peers), Other: 1} // the finalizer
+	if policy.Rollout.Gate == v1alpha1.GateSessions {
+		goal.Writes.Other += len(plan.Reflectors) // their reports
+	}
+	if policy.NodeMesh == v1alpha1.NodeMeshManaged {
+		off := false
+		configuration := calico.BGPConfiguration{Spec: calico.BGPConfigurationSpec{NodeToNodeMeshEnabled: &off}}
+		configuration.Name = calico.DefaultConfiguration
+		goal.Network.Configurations = append(goal.Network.Configurations, configuration)
+		goal.Writes.Other += 2 // what the mesh was, and the mesh
+	}
+	return goal
+}
