@@ -242,25 +242,15 @@ func admissionPolicies(t *testing.T, version schema.GroupVersion) {
 	create(t, admin.Resource(configurations), `{"apiVersion":"`+version.String()+`","kind":"BGPConfiguration",
 		"metadata":{"name":"default"},"spec":{"asNumber":64512,"nodeMeshMaxRestartTime":"1m0s"}}`)
 
-	onNode := func(patch string) func(context.Context) error {
-		return func(ctx context.Context) error {
-			_, err := tapetum.Resource(nodes).Patch(ctx, "n1", types.MergePatchType, []byte(patch), metav1.PatchOptions{})
-			return err
-		}
-	}
-	onConfiguration := func(patch string) func(context.Context) error {
-		return func(ctx context.Context) error {
-			_, err := tapetum.Resource(configurations).Patch(ctx, "default", types.MergePatchType, []byte(patch), metav1.PatchOptions{})
-			return err
-		}
-	}
+	onNode := patching(tapetum.Resource(nodes), "n1")
+	onConfiguration := patching(tapetum.Resource(configurations), "default")
 	// A new policy is not in force at once.
 	awaitDenied(t, onNode(`{"spec":{"unschedulable":true}}`))
 	awaitDenied(t, onConfiguration(`{"spec":{"asNumber":64513}}`))
 
 	for _, test := range []struct {
 		name    string
-		do      func(context.Context) error
+		do      write
 		refused bool
 	}{
 		{name: "role of a node", do: onNode(`{"metadata":{
@@ -282,7 +272,7 @@ func admissionPolicies(t *testing.T, version schema.GroupVersion) {
 		{name: "AS number removed", do: onConfiguration(`{"spec":{"asNumber":null}}`), refused: true},
 	} {
 		t.Run(test.name, func(t *testing.T) {
-			err := test.do(t.Context())
+			err := test.do(t.Context(), metav1.PatchOptions{})
 			switch {
 			case test.refused && !apierrors.IsForbidden(err) && !apierrors.IsInvalid(err):
 				t.Errorf("error %v, want a refusal", err)
@@ -301,6 +291,18 @@ func admissionPolicies(t *testing.T, version schema.GroupVersion) {
 	})
 }
 
+// write is one write to the API server.
+type write func(context.Context, metav1.PatchOptions) error
+
+func patching(resource dynamic.ResourceInterface, name string) func(patch string) write {
+	return func(patch string) write {
+		return func(ctx context.Context, options metav1.PatchOptions) error {
+			_, err := resource.Patch(ctx, name, types.MergePatchType, []byte(patch), options)
+			return err
+		}
+	}
+}
+
 func create(t *testing.T, resource dynamic.ResourceInterface, text string) {
 	t.Helper()
 	var object unstructured.Unstructured
@@ -312,11 +314,12 @@ func create(t *testing.T, resource dynamic.ResourceInterface, text string) {
 	}
 }
 
-// awaitDenied repeats a write until it is refused.
-func awaitDenied(t *testing.T, write func(context.Context) error) {
+// awaitDenied tries a write until it is refused. It is a dry run: once written,
+// the same would be no change any more, and allowed.
+func awaitDenied(t *testing.T, try write) {
 	t.Helper()
 	for deadline := time.Now().Add(2 * time.Minute); ; time.Sleep(200 * time.Millisecond) {
-		err := write(t.Context())
+		err := try(t.Context(), metav1.PatchOptions{DryRun: []string{metav1.DryRunAll}})
 		if err != nil && strings.Contains(err.Error(), "Tapetum") {
 			return
 		}

@@ -105,7 +105,7 @@ type RouteReflectorAutoscalerSpec struct {
 
 	// meshUpTo is the number of nodes up to which Auto stays on Calico's
 	// node-to-node mesh. It goes back to the mesh below 80 % of this number,
-	// after the stabilisation window.
+	// after the stabilization window.
 	// +optional
 	// +kubebuilder:default=100
 	// +kubebuilder:validation:Minimum=0

@@ -266,17 +266,7 @@ func (b *builder) describe(g *Graph) {
 	if len(b.reflectors) > 0 {
 		g.Title += fmt.Sprintf(", %s, %s", count(len(b.reflectors), "route reflector"), count(len(ids), "cluster ID"))
 	}
-	meshed, lonely := 0, 0
-	for _, zone := range g.Zones {
-		for _, block := range zone.Blocks {
-			switch block.Kind {
-			case Meshed:
-				meshed += len(block.Names)
-			case Lonely:
-				lonely += len(block.Names)
-			}
-		}
-	}
+	members := g.members()
 	switch {
 	case !b.meshed && len(b.reflectors) == 0:
 		g.Title += ", node-to-node mesh off"
@@ -284,11 +274,22 @@ func (b *builder) describe(g *Graph) {
 		g.Notes = append(g.Notes, "Calico's node-to-node mesh is on: all nodes but the route reflectors also peer with each other.")
 	case b.meshed:
 		g.Title += ", node-to-node mesh"
-		g.Notes = append(g.Notes, fmt.Sprintf("Each node peers with each other: %s a node and address family.", count(max(meshed-1, 0), "session")))
+		g.Notes = append(g.Notes, fmt.Sprintf("Each node peers with each other: %s a node and address family.", count(max(members[Meshed]-1, 0), "session")))
 	}
-	if lonely > 0 {
+	if lonely := members[Lonely]; lonely > 0 {
 		g.Notes = append(g.Notes, count(lonely, "node")+" without any session that is drawn.")
 	}
+}
+
+// members counts the nodes in blocks of each kind.
+func (g *Graph) members() map[Kind]int {
+	out := map[Kind]int{}
+	for _, zone := range g.Zones {
+		for _, block := range zone.Blocks {
+			out[block.Kind] += len(block.Names)
+		}
+	}
+	return out
 }
 
 func count(n int, noun string) string {

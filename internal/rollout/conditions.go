@@ -103,38 +103,43 @@ func (s *state) summary() string {
 // troubles lists what needs a person, the most pressing first.
 func (s *state) troubles(w *wait, since time.Time, timedOut bool) []trouble {
 	var out []trouble
-	add := func(reason, format string, args ...any) {
-		out = append(out, trouble{reason, fmt.Sprintf(format, args...)})
-	}
 	// First, because it is often why a step cannot be proved.
 	if foreign := s.foreignPeers(); len(foreign) > 0 {
-		add(ReasonForeignPeers,
+		out = append(out, trouble{ReasonForeignPeers, fmt.Sprintf(
 			"BGPPeers of others make the same sessions as Tapetum's (%s): which one wins may change; they are left alone, delete them or take the nodes out of their selectors",
-			names(foreign))
+			names(foreign))})
 	}
-	switch {
-	case w == nil:
-	case timedOut:
-		add(ReasonSessionTimeout, "held since %s: %s", since.UTC().Format(time.RFC3339), w.message)
-	case w.person || w.reason == ReasonFrozen || w.reason == ReasonDatastoreNotReady || w.reason == ReasonBrake:
-		add(w.reason, "%s", w.message)
+	if w != nil {
+		out = append(out, w.troubles(since, timedOut)...)
 	}
 	if s.refused() {
-		add(ReasonDeletionRefused,
+		out = append(out, trouble{ReasonDeletionRefused, fmt.Sprintf(
 			"deletion refused: %d nodes are more than the mesh takes (spec.meshUpTo %d); raise meshUpTo, or annotate with %s=true to leave everything as it is",
-			s.count(), *s.spec.MeshUpTo, v1alpha1.AbandonAnnotation)
+			s.count(), *s.spec.MeshUpTo, v1alpha1.AbandonAnnotation)})
 	}
 	for _, problem := range s.plan.Problems {
-		add(problem.Reason, "%s", problem.Message)
+		out = append(out, trouble{problem.Reason, problem.Message})
 	}
 	if different := s.differentAS(); len(different) > 0 && len(s.standing.Reflectors) > 0 {
-		add(ReasonDifferentAS, "%s with another AS number than the cluster's %d (%s): their sessions with route reflectors are external BGP",
-			plural(len(different), "node"), s.clusterAS, names(different))
+		out = append(out, trouble{ReasonDifferentAS, fmt.Sprintf(
+			"%s with another AS number than the cluster's %d (%s): their sessions with route reflectors are external BGP",
+			plural(len(different), "node"), s.clusterAS, names(different))})
 	}
 	if w == nil && len(out) == 0 {
 		if missing := s.missingRoutes(); missing != "" {
-			add(ReasonIncomplete, "%s", missing)
+			out = append(out, trouble{ReasonIncomplete, missing})
 		}
 	}
 	return out
+}
+
+// troubles: a wait is trouble when it lasts too long, or only a person can end it.
+func (w *wait) troubles(since time.Time, timedOut bool) []trouble {
+	switch {
+	case timedOut:
+		return []trouble{{ReasonSessionTimeout, fmt.Sprintf("held since %s: %s", since.UTC().Format(time.RFC3339), w.message)}}
+	case w.person, w.reason == ReasonFrozen, w.reason == ReasonDatastoreNotReady, w.reason == ReasonBrake:
+		return []trouble{{w.reason, w.message}}
+	}
+	return nil
 }

@@ -78,12 +78,12 @@ func (s *state) required(session *bgp.Session) bool {
 	if s.seen.Down[session.Remote] {
 		return false
 	}
-	return !(s.lost(session.Remote) && slices.Contains(s.standing.Reflectors, session.Remote))
+	return !s.lost(session.Remote) || !slices.Contains(s.standing.Reflectors, session.Remote)
 }
 
 // established: with the type of session that is expected, because a report that
 // is older than the last step still speaks of the session that was there before.
-// Where two protocols exist for one neighbour, either may be the one that is up.
+// Where two protocols exist for one neighbor, either may be the one that is up.
 func established(view sessions.View, session *bgp.Session) bool {
 	reported, up := view.Established[session.RemoteIP]
 	return up && (len(session.Waiting) > 0 || reported == reportedAs[session.Kind])

@@ -133,7 +133,7 @@ func (s *state) meshWitnessed(before string) *verdict {
 		view := s.views[name]
 		var missing []string
 		for _, session := range s.network.SessionsOf(name) {
-			if s.required(&session) && !(established(view, &session) && view.Fed(session.RemoteIP)) {
+			if s.required(&session) && (!established(view, &session) || !view.Fed(session.RemoteIP)) {
 				missing = append(missing, session.Remote)
 			}
 		}

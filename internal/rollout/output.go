@@ -190,7 +190,7 @@ func (s *state) foreignPeers() []string {
 }
 
 // overlaps: without the foreign peer some reflector would have the very same
-// neighbours, or fewer sessions of ours: so both speak of the same pair.
+// neighbors, or fewer sessions of ours: so both speak of the same pair.
 func (s *state) overlaps(peer *calico.BGPPeer) bool {
 	alone := bgp.Build(bgp.Input{
 		Nodes: s.in.Nodes, Peers: []calico.BGPPeer{*peer}, Configurations: withMesh(s.in.Configurations, false),

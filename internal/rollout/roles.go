@@ -226,19 +226,24 @@ func (s *state) turnPins(name string) *verdict {
 		}
 		return strings.Compare(a.Peer.Name, b.Peer.Name)
 	})
-	for _, pin := range held {
-		senior, junior := s.nodes[pin.Junior], s.nodes[name]
-		address := junior.IPv4
-		if pin.Address.Is6() {
-			address = junior.IPv6
-		}
-		turned := pin.Peer.DeepCopy()
-		turned.Spec = render.Pin(senior, junior, address, s.clusterAS, render.OptionsOf(pin.Peer)).Spec
-		step := &Step{
-			Action: PatchPeer, Object: peerObject(turned.Name), Peer: turned, Subtractive: true, Costs: []string{name},
-			Why: fmt.Sprintf("%s leaves: its pin to %s is turned round", name, pin.Junior),
-		}
-		return s.add(step)
+	if len(held) == 0 {
+		return nil
 	}
-	return nil
+	return s.turnPin(held[0], name)
+}
+
+// turnPin makes the junior end of a pin its senior end.
+func (s *state) turnPin(pin render.Pinned, name string) *verdict {
+	senior, junior := s.nodes[pin.Junior], s.nodes[name]
+	address := junior.IPv4
+	if pin.Address.Is6() {
+		address = junior.IPv6
+	}
+	turned := pin.Peer.DeepCopy()
+	turned.Spec = render.Pin(senior, junior, address, s.clusterAS, render.OptionsOf(pin.Peer)).Spec
+	step := &Step{
+		Action: PatchPeer, Object: peerObject(turned.Name), Peer: turned, Subtractive: true, Costs: []string{name},
+		Why: fmt.Sprintf("%s leaves: its pin to %s is turned round", name, pin.Junior),
+	}
+	return s.add(step)
 }

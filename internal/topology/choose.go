@@ -8,7 +8,7 @@ import (
 
 // choose decides between the topologies: the one asked for, or for Auto the
 // mesh while the cluster is small. Auto leaves the mesh at once above meshUpTo
-// and returns to it below 80 % of that, after the stabilisation window, so that a
+// and returns to it below 80 % of that, after the stabilization window, so that a
 // cluster which breathes around the number does not change its topology daily.
 func choose(request Request, plan *Plan) v1alpha1.Topology {
 	switch asked := request.Spec.Topology; asked {
@@ -46,7 +46,7 @@ func withoutCandidates(request Request, plan *Plan) v1alpha1.Topology {
 	return v1alpha1.TopologySingle
 }
 
-// elapsed starts or continues a clock and tells whether the stabilisation window
+// elapsed starts or continues a clock and tells whether the stabilization window
 // has passed since.
 func (p *Plan) elapsed(request Request, clock string) bool {
 	since, running := request.Clocks[clock]
