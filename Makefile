@@ -51,7 +51,7 @@ image: ## Build the container image into dist/ (OCI layout and docker archive) a
 .PHONY: test
 test: controlplane ## Run all tests, those against a real API server and BIRD included; TEST_FLAGS="-run X" passes flags on
 	@$(MAKE) bird || echo "the tests against BIRD are skipped (but fail where CI=true)"
-	$(GO) test $(TEST_FLAGS) ./...
+	$(GO) test -timeout 30m $(TEST_FLAGS) ./...
 
 .PHONY: lint
 lint: tidy-check ## Check the code with golangci-lint and the modules with go mod tidy
