@@ -134,10 +134,12 @@ func savedMesh(autoscaler *v1alpha1.RouteReflectorAutoscaler) *MeshFields {
 // knows.
 func (s *state) lost(name string) bool {
 	node := s.nodes[name]
-	if node == nil || node.Deleting {
-		return true
+	if node == nil || node.Deleting || node.Ready {
+		return node == nil || node.Deleting
 	}
-	return !node.Ready && s.in.Now.Sub(node.ReadySince) >= inventory.LostAfter
+	at := node.ReadySince.Add(inventory.LostAfter)
+	s.wakeAt(at)
+	return !at.After(s.in.Now)
 }
 
 // living are the standing reflectors that are not lost, most senior first.
