@@ -12,14 +12,17 @@ func (in *inspection) reflectors() {
 	if len(names) > 0 && n.view.mesh.on {
 		in.add(CodeMeshOn, fmt.Sprintf("the node-to-node mesh is on besides %d reflectors", len(names)), "BGPConfiguration/default")
 	}
+	var overloaded []string
+	most := 0
 	for _, name := range names {
 		at, _ := slices.BinarySearch(n.roles.names, name)
 		c := n.roles.classOf[at]
 		if _, others := n.homesOf(c); others == 0 && len(names) > 1 {
 			in.add(CodeReflectorAlone, "reflector "+name+" has no session with another reflector, so their own pods and other clients may not be reached", "Node/"+name)
 		}
-		if sessions := n.sessionsOfClass(c); sessions > in.opts.SessionsPerReflector {
-			in.add(CodeReflectorLoad, fmt.Sprintf("reflector %s has %d sessions, more than %d", name, sessions, in.opts.SessionsPerReflector), "Node/"+name)
+		if sessions := n.busiestFamily(c); sessions > in.opts.SessionsPerReflector {
+			overloaded = append(overloaded, name)
+			most = max(most, sessions)
 		}
 		if n.view.nodes[at].windows {
 			in.add(CodeReflectorWindows, "reflector "+name+" runs Windows, where Calico cannot reflect routes", "Node/"+name)
@@ -27,6 +30,10 @@ func (in *inspection) reflectors() {
 		if !n.view.nodes[at].ready {
 			in.add(CodeReflectorNotReady, "reflector "+name+" is not Ready", "Node/"+name)
 		}
+	}
+	if len(overloaded) > 0 {
+		in.add(CodeReflectorLoad, fmt.Sprintf("%s up to %d sessions in one address family, more than %d",
+			manyHave(len(overloaded), "reflector"), most, in.opts.SessionsPerReflector), nodeObjects(overloaded)...)
 	}
 }
 
@@ -49,10 +56,10 @@ func (in *inspection) sessions() {
 		}
 	}
 	if len(mute) > 0 {
-		in.add(CodeNoAddress, fmt.Sprintf("%d nodes have no BGP address, so calico-node does not speak BGP there", len(mute)), nodeObjects(mute)...)
+		in.add(CodeNoAddress, fmt.Sprintf("%s no BGP address, so calico-node does not speak BGP there", manyHave(len(mute), "node")), nodeObjects(mute)...)
 	}
 	if len(lonely) > 0 {
-		in.add(CodeNodeWithoutPeer, fmt.Sprintf("%d nodes have no session with another node", len(lonely)), nodeObjects(lonely)...)
+		in.add(CodeNodeWithoutPeer, fmt.Sprintf("%s no session with another node", manyHave(len(lonely), "node")), nodeObjects(lonely)...)
 	}
 	in.ambiguous()
 	in.unfit()
@@ -128,4 +135,12 @@ func (in *inspection) selectors() {
 			in.add(codePeerMatchesNothing, object+" matches no node with its peerSelector", object)
 		}
 	}
+}
+
+// manyHave returns "1 node has" or "3 nodes have".
+func manyHave(n int, noun string) string {
+	if n == 1 {
+		return "1 " + noun + " has"
+	}
+	return fmt.Sprintf("%d %ss have", n, noun)
 }

@@ -137,6 +137,16 @@ func (n *Network) sessionsOfFamily(class int32, f Family) int {
 	return total
 }
 
+// busiestFamily is how many sessions a member of a class has in the address family
+// in which it has the most.
+func (n *Network) busiestFamily(class int32) int {
+	most := 0
+	for f := range families {
+		most = max(most, n.sessionsOfFamily(class, Family(f)))
+	}
+	return most
+}
+
 // Degree is the greatest number of sessions of one address family on one
 // reflector, or on one node where there is no reflector: Calico runs one BIRD for
 // each family, so this is what the busiest of them has to carry.
@@ -151,9 +161,7 @@ func (n *Network) Degree() int {
 		if node.cluster != nowhere {
 			kind = 1
 		}
-		for f := range families {
-			most[kind] = max(most[kind], n.sessionsOfFamily(class, Family(f)))
-		}
+		most[kind] = max(most[kind], n.busiestFamily(class))
 	}
 	if len(n.Reflectors()) > 0 {
 		return most[1]

@@ -162,6 +162,20 @@ func TestControllerLifeOnAnAPIServer(t *testing.T) {
 		t.Errorf("/metrics: %d\n%s", code, body)
 	}
 
+	// It goes on as soon as Calico's kinds are there.
+	set, err := controlplane.OwnCalicoCRDs("crd.projectcalico.org")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := plane.InstallCRDs(t.Context(), set.Files); err != nil {
+		t.Fatal(err)
+	}
+	eventually("the end of the frost", func() bool {
+		_, body := fetch(t, "http://"+log.served("metrics")+"/metrics")
+		return strings.Contains(body, "tapetum_frozen 0")
+	})
+	eventually("/readyz", func() bool { code, _ := fetch(t, probes+"/readyz"); return code == http.StatusOK })
+
 	cancel()
 	select {
 	case code := <-ended:

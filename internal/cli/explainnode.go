@@ -3,13 +3,16 @@ package cli
 import (
 	"fmt"
 	"io"
+	"slices"
 	"time"
 
 	"tapetum.dev/tapetum/api/v1alpha1"
 	"tapetum.dev/tapetum/internal/bgp"
 	"tapetum.dev/tapetum/internal/calico"
+	"tapetum.dev/tapetum/internal/calico/render"
 	"tapetum.dev/tapetum/internal/dump"
 	"tapetum.dev/tapetum/internal/inventory"
+	"tapetum.dev/tapetum/internal/topology"
 )
 
 // nodeStory is what explain node tells.
@@ -20,8 +23,10 @@ type nodeStory struct {
 	// Why it is or is not a reflector now.
 	Why string `json:"why"`
 	// Ineligible says why the policy would not have it as a reflector; "" when it would.
-	Ineligible string         `json:"ineligible,omitempty"`
-	Sessions   []sessionStory `json:"sessions"`
+	Ineligible string `json:"ineligible,omitempty"`
+	// Plan says what the policy makes of it.
+	Plan     string         `json:"plan"`
+	Sessions []sessionStory `json:"sessions"`
 }
 
 type sessionStory struct {
@@ -49,6 +54,7 @@ func explainNode(c *dump.Cluster, node *inventory.Node, now time.Time) (*nodeSto
 	} else {
 		told.Ineligible = rules.Ineligible(node)
 	}
+	told.Plan = whatIsPlanned(c, policy, node.Name, now)
 	for _, s := range bgp.Build(network(c)).SessionsOf(node.Name) {
 		told.Sessions = append(told.Sessions, sessionStory{
 			Family: s.Family.String(), Remote: s.Remote, RemoteIP: s.RemoteIP.String(), Name: s.Name,
@@ -73,6 +79,34 @@ func whyReflector(node *inventory.Node, reflector, ours bool, bad error) string 
 	return "it has no cluster ID (annotation " + v1alpha1.ClusterIDAnnotation + ")"
 }
 
+// whatIsPlanned says what the policy makes of a node. The load of nodes is not
+// known here, so among equals another may be chosen in the end.
+func whatIsPlanned(c *dump.Cluster, policy v1alpha1.RouteReflectorAutoscalerSpec, name string, now time.Time) string {
+	request := topology.Request{
+		Spec: policy, Nodes: c.Nodes, ClusterAS: calico.GlobalAS(c.Configurations), Now: now, Load: map[string]int{},
+		Standing: render.Read(c.Nodes, c.Peers, c.Statuses).Reflectors,
+	}
+	if c.Autoscaler != nil && c.Autoscaler.Status.Plan != nil {
+		request.Chosen = c.Autoscaler.Status.Plan.Reflectors
+	}
+	plan := topology.Make(request)
+	var others []string
+	for _, reflector := range plan.Reflectors {
+		others = append(others, reflector.Node)
+	}
+	switch {
+	case plan.Has(name) && slices.Contains(request.Standing, name):
+		return "stays a route reflector"
+	case plan.Has(name):
+		return "is to become a route reflector"
+	case plan.Leaving[name] != "":
+		return "is to lose the role: " + plan.Leaving[name]
+	case len(others) == 0:
+		return "no node is to be a route reflector: the goal is the mesh"
+	}
+	return fmt.Sprintf("not needed: %s (%s)", counted(len(others), "other"), few(others, 5))
+}
+
 // sessionsShown is how many sessions are listed without --all.
 const sessionsShown = 20
 
@@ -90,7 +124,7 @@ func (n *nodeStory) print(w io.Writer, all bool) error {
 	if n.Ineligible != "" {
 		fit = "cannot be a route reflector: it " + n.Ineligible
 	}
-	rows = append(rows, []string{"By the policy", fit}, []string{"BGP sessions", fmt.Sprint(len(n.Sessions))})
+	rows = append(rows, []string{"By the policy", fit}, []string{"In the plan", n.Plan}, []string{"BGP sessions", fmt.Sprint(len(n.Sessions))})
 	if err := printTable(w, rows); err != nil || len(n.Sessions) == 0 {
 		return err
 	}

@@ -41,24 +41,10 @@ func (f *inputFlags) readLive(ctx context.Context) (*dump.Cluster, error) {
 	if err != nil {
 		return nil, err
 	}
-	calico := "/apis/" + finding.Group.String() + "/"
 	reader := &liveReader{client: client.RESTClient()}
-	for _, path := range []string{"/api/v1/nodes", calico + "bgppeers", calico + "bgpconfigurations"} {
-		if err := reader.list(ctx, path); err != nil {
-			return nil, fmt.Errorf("list %s: %w", path, err)
-		}
-	}
-	var notes []string
-	for _, path := range []string{
-		calico + "bgpfilters", calico + "ippools", calico + "clusterinformations", calico + "caliconodestatuses", calico + "blockaffinities",
-		"/apis/" + v1alpha1.GroupVersion.String() + "/routereflectorautoscalers",
-	} {
-		// These are not in every cluster, nor may everybody read them.
-		if err := reader.list(ctx, path); apierrors.IsForbidden(err) {
-			notes = append(notes, "not read: "+err.Error())
-		} else if err != nil && !apierrors.IsNotFound(err) && !apierrors.IsMethodNotSupported(err) {
-			return nil, fmt.Errorf("list %s: %w", path, err)
-		}
+	notes, err := reader.listAll(ctx, "/apis/"+finding.Group.String()+"/")
+	if err != nil {
+		return nil, err
 	}
 	cluster, err := dump.Read(config.Host, reader.answers.Bytes())
 	if err != nil {
@@ -74,6 +60,30 @@ type liveReader struct {
 	answers bytes.Buffer
 }
 
+// listAll lists every kind that is read, and notes those that may not be read.
+func (r *liveReader) listAll(ctx context.Context, calico string) (notes []string, err error) {
+	for _, path := range []string{"/api/v1/nodes", calico + "bgppeers", calico + "bgpconfigurations"} {
+		if err := r.list(ctx, path); err != nil {
+			return nil, fmt.Errorf("list %s: %w", path, err)
+		}
+	}
+	for _, path := range []string{
+		calico + "bgpfilters", calico + "ippools", calico + "clusterinformations", calico + "caliconodestatuses", calico + "blockaffinities",
+		"/apis/" + v1alpha1.GroupVersion.String() + "/routereflectorautoscalers",
+	} {
+		// These are not in every cluster, nor may everybody read them.
+		err := r.list(ctx, path)
+		switch {
+		case apierrors.IsForbidden(err):
+			notes = append(notes, "not read: "+err.Error())
+		case err != nil && !apierrors.IsNotFound(err) && !apierrors.IsMethodNotSupported(err):
+			return nil, fmt.Errorf("list %s: %w", path, err)
+		}
+	}
+	return notes, nil
+}
+
+// list reads one kind, page by page.
 func (r *liveReader) list(ctx context.Context, path string) error {
 	for next := ""; ; {
 		raw, err := r.client.Get().AbsPath(path).Param("limit", livePage).Param("continue", next).

@@ -67,19 +67,28 @@ func checkPolicy(spec *v1alpha1.RouteReflectorAutoscalerSpec) error {
 		}
 		spec.Topology = topology
 	}
+	if err := checkScaling(spec); err != nil {
+		return err
+	}
 	full := spec.WithDefaults()
-	switch {
-	case full.Scaling.Min < 1 || full.Scaling.Min > full.Scaling.Max:
-		return fmt.Errorf("spec.scaling.min is %d, scaling.max %d: want 1 ≤ min ≤ max", full.Scaling.Min, full.Scaling.Max)
-	case spec.Scaling.NodesPerReflector != nil && len(spec.Scaling.Ladder) > 0:
-		return errors.New("spec.scaling: set only one of nodesPerReflector and ladder")
-	case spec.Scaling.NodesPerReflector != nil && *spec.Scaling.NodesPerReflector < 1:
-		return fmt.Errorf("spec.scaling.nodesPerReflector is %d: want at least 1", *spec.Scaling.NodesPerReflector)
-	case *full.MeshUpTo < 0 || *full.Limits.ReflectorFailures < 0:
+	if *full.MeshUpTo < 0 || *full.Limits.ReflectorFailures < 0 {
 		return errors.New("spec: meshUpTo and limits.reflectorFailures must not be negative")
 	}
 	if id, err := netip.ParseAddr(full.ClusterID); err != nil || !id.Is4() || id.IsUnspecified() {
 		return fmt.Errorf("spec.clusterID is %q: want a bare IPv4 address such as 224.0.0.1", full.ClusterID)
+	}
+	return nil
+}
+
+func checkScaling(spec *v1alpha1.RouteReflectorAutoscalerSpec) error {
+	full, ratio := spec.WithDefaults().Scaling, spec.Scaling.NodesPerReflector
+	switch {
+	case full.Min < 1 || full.Min > full.Max:
+		return fmt.Errorf("spec.scaling.min is %d, scaling.max %d: want 1 ≤ min ≤ max", full.Min, full.Max)
+	case ratio != nil && len(spec.Scaling.Ladder) > 0:
+		return errors.New("spec.scaling: set only one of nodesPerReflector and ladder")
+	case ratio != nil && *ratio < 1:
+		return fmt.Errorf("spec.scaling.nodesPerReflector is %d: want at least 1", *ratio)
 	}
 	return nil
 }

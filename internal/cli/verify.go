@@ -22,6 +22,14 @@ route, sessions a node, what the loss of a route reflector or a zone would do, a
 what else is wrong. It does not look at the state of sessions.
 ` + inputHelp + `
 
+JSON and YAML have the fields nodes, topology, reflectors, clusterIDs, bgpPeers
+(numbers); sessions {total, perReflectorMax, perReflectorMin, perClientMax}: pairs of
+nodes and an address family; pathsPerRouteMax: the most paths that a node which is no
+reflector holds for another node's block, exact up to 10000, then "pathsCapped": true;
+visibility {complete, missingPairs, missingSample}: ordered pairs, up to 20 named;
+robust {anyReflector, anyZone}: after the loss of any one, the others keep their routes;
+findings [{severity, code, message, action, objects}].
+
 Exit code 0: nothing is broken now. 1: a pair of nodes has no route, or BIRD would
 refuse a configuration. 2: the input cannot be used.`,
 		Example: `  kubectl get nodes,bgppeers,bgpconfigurations,bgpfilters,ippools -o yaml | tapetum verify --from -

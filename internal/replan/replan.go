@@ -67,10 +67,7 @@ const (
 func Find(cluster Cluster, now time.Time) Way {
 	w := newWalk(cluster, now)
 	for len(w.way.Steps) < maxSteps && w.now.Sub(now) < maxTime {
-		if w.changed {
-			w.report()
-			w.changed = false
-		}
+		w.report()
 		out := w.next()
 		w.cluster.Autoscaler.Status = out.Status
 		if out.Step != nil {
@@ -95,14 +92,15 @@ type walk struct {
 	cluster    Cluster
 	start, now time.Time
 	way        Way
-	// changed: the cluster is not what the reports were made of.
-	changed bool
+	// stale are the nodes whose sessions the last step may have changed; all: any.
+	stale map[string]bool
+	all   bool
 	// waiting is the last wait since the last step.
 	waiting, waitingWhat string
 }
 
 func newWalk(cluster Cluster, now time.Time) *walk {
-	w := &walk{cluster: clone(cluster), start: now, now: now, changed: true}
+	w := &walk{cluster: clone(cluster), start: now, now: now, all: true}
 	w.cluster.Autoscaler.Spec.Mode = v1alpha1.ModeApply
 	if w.cluster.Autoscaler.Name == "" {
 		w.cluster.Autoscaler.Name = v1alpha1.SingletonName
@@ -140,7 +138,7 @@ func (w *walk) take(step *rollout.Step) {
 	})
 	w.waiting, w.waitingWhat = "", ""
 	w.cluster.apply(step)
-	w.changed = true
+	w.touch(step)
 }
 
 // ended: no step, and either nothing is left, or waiting alone does not help.

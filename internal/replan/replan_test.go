@@ -220,6 +220,14 @@ func follow(t *rapid.T, c *Cluster) {
 		}
 	}
 	*c = way.Final
+	// The reports were made anew only where a step had changed something.
+	whole := newWalk(*c, noon)
+	whole.report()
+	for i := range whole.cluster.Statuses {
+		if diff := cmp.Diff(whole.cluster.Statuses[i].Status.BGP, c.Statuses[i].Status.BGP); diff != "" {
+			t.Fatalf("report of %s (-whole +followed):\n%s", c.Statuses[i].Spec.Node, diff)
+		}
+	}
 	if again := Find(*c, noon.Add(time.Hour)); len(again.Steps) > 0 {
 		t.Fatalf("steps after the end:\n%s", actions(again))
 	}

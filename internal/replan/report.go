@@ -1,19 +1,23 @@
 package replan
 
 import (
+	"net/netip"
+
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	"tapetum.dev/tapetum/internal/bgp"
 	"tapetum.dev/tapetum/internal/calico"
+	"tapetum.dev/tapetum/internal/rollout"
 	"tapetum.dev/tapetum/internal/sessions"
 )
 
 // report fills in what calico-node would report once every session is up that
 // should be: all but those with nodes that are not ready. It does so in every
-// CalicoNodeStatus of Tapetum's, and leaves those of others as they are.
+// CalicoNodeStatus of Tapetum's whose node's sessions may have changed, and leaves
+// those of others as they are.
 func (w *walk) report() {
 	c := &w.cluster
-	if len(c.Statuses) == 0 {
+	if len(c.Statuses) == 0 || (!w.all && len(w.stale) == 0) {
 		return
 	}
 	ready := make(map[string]bool, len(c.Nodes))
@@ -23,10 +27,31 @@ func (w *walk) report() {
 	network := bgp.Build(bgp.Input{Nodes: c.Nodes, Peers: c.Peers, Configurations: c.Configurations, Filters: c.Filters})
 	for i := range c.Statuses {
 		status := &c.Statuses[i]
-		if sessions.Ours(status) && ready[status.Spec.Node] {
+		if sessions.Ours(status) && ready[status.Spec.Node] && (w.all || w.stale[status.Spec.Node]) {
 			status.Status = answer(network.SessionsOf(status.Spec.Node), ready)
 			status.Status.LastUpdated = metav1.NewTime(w.now)
 		}
+	}
+	w.stale, w.all = nil, false
+}
+
+// touch notes whose sessions a step may change. Most steps of a large rollout are
+// pins, which concern two nodes.
+func (w *walk) touch(step *rollout.Step) {
+	switch {
+	case step.NodeStatus != nil:
+		w.stale = map[string]bool{step.NodeStatus.Spec.Node: true}
+	case step.Peer != nil && step.Peer.Spec.Node != "" && step.Peer.Spec.PeerIP != "":
+		w.stale = map[string]bool{step.Peer.Spec.Node: true}
+		address, err := netip.ParseAddr(step.Peer.Spec.PeerIP)
+		w.all = w.all || err != nil
+		for i := range w.cluster.Nodes {
+			if node := &w.cluster.Nodes[i]; node.IPv4 == address || node.IPv6 == address {
+				w.stale[node.Name] = true
+			}
+		}
+	case step.Peer != nil, step.Role != nil, step.Action == rollout.MeshOff, step.Action == rollout.MeshOn:
+		w.all = true
 	}
 }
 
