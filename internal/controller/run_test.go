@@ -1,104 +1,21 @@
 package controller
 
 import (
-	"context"
 	"fmt"
 	"slices"
-	"sync"
 	"testing"
 	"time"
 
 	corev1 "k8s.io/api/core/v1"
 	"k8s.io/apimachinery/pkg/api/meta"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
-	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/utils/ptr"
-	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"tapetum.dev/tapetum/api/v1alpha1"
 	"tapetum.dev/tapetum/internal/calico"
-	"tapetum.dev/tapetum/internal/controlplane"
 	"tapetum.dev/tapetum/internal/inventory"
 	"tapetum.dev/tapetum/internal/rollout"
 )
-
-// script is a rollout for tests of the loop alone: it wants some BGPPeers, then
-// roles, one step after the other, and notes what it was asked.
-type script struct {
-	peers []string
-	roles []string
-
-	mu    sync.Mutex
-	calls int
-	last  rollout.Input
-	// taken are the steps handed out, by what they write.
-	taken map[string]int
-}
-
-func (s *script) decide(in rollout.Input) rollout.Output {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	s.calls++
-	s.last = in
-	out := rollout.Output{Status: *in.Autoscaler.Status.DeepCopy()}
-	out.Status.Nodes = int32(len(in.Nodes))
-	out.Status.Conditions = []metav1.Condition{
-		{Type: v1alpha1.ConditionReady, Status: metav1.ConditionTrue, Reason: "Done", Message: "done"},
-		{Type: v1alpha1.ConditionDegraded, Status: metav1.ConditionFalse, Reason: "Fine", Message: "fine"},
-	}
-	if in.Frozen != "" {
-		out.Status.Conditions[1] = metav1.Condition{
-			Type: v1alpha1.ConditionDegraded, Status: metav1.ConditionTrue, Reason: rollout.ReasonFrozen, Message: in.Frozen,
-		}
-		return out
-	}
-	if !in.DatastoreReady {
-		return out
-	}
-	if out.Step = s.step(in); out.Step != nil {
-		out.Status.Conditions[0] = metav1.Condition{
-			Type: v1alpha1.ConditionReady, Status: metav1.ConditionFalse, Reason: "Steps", Message: out.Step.Object,
-		}
-		if s.taken == nil {
-			s.taken = map[string]int{}
-		}
-		s.taken[string(out.Step.Action)+" "+out.Step.Object]++
-	}
-	return out
-}
-
-func (s *script) step(in rollout.Input) *rollout.Step {
-	for _, name := range s.peers {
-		if find(in.Peers, name) == nil {
-			return &rollout.Step{
-				Action: rollout.CreatePeer, Object: "BGPPeer/" + name, Why: "the script says so",
-				Peer: &calico.BGPPeer{
-					ObjectMeta: metav1.ObjectMeta{Name: name},
-					Spec:       calico.BGPPeerSpec{NodeSelector: "all()", PeerSelector: "has(x)"},
-				},
-			}
-		}
-	}
-	for _, name := range s.roles {
-		i := slices.IndexFunc(in.Nodes, func(n inventory.Node) bool { return n.Name == name })
-		if i >= 0 && in.Nodes[i].ClusterID == "" {
-			return &rollout.Step{
-				Action: rollout.SetRole, Object: "Node/" + name, Why: "the script says so",
-				Role: &rollout.NodeRole{
-					Node: name, UID: in.Nodes[i].UID, ClusterID: id,
-					Labels: map[string]string{v1alpha1.ReflectorLabel: "1"},
-				},
-			}
-		}
-	}
-	return nil
-}
-
-func (s *script) seen() (calls int, last rollout.Input) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	return s.calls, s.last
-}
 
 func newPolicy() *v1alpha1.RouteReflectorAutoscaler {
 	return &v1alpha1.RouteReflectorAutoscaler{ObjectMeta: metav1.ObjectMeta{Name: v1alpha1.SingletonName}}
@@ -345,96 +262,5 @@ func TestRunOutlivesTheAPIServer(t *testing.T) {
 	defer w.mu.Unlock()
 	if got := w.count["POST "+c.path("bgppeers", "")]; got != 1 {
 		t.Errorf("the BGPPeer was created %d times, want once", got)
-	}
-}
-
-func ownV1(t *testing.T) *cluster {
-	t.Helper()
-	set, err := controlplane.OwnCalicoCRDs(calico.GroupV1.Group)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return withSet(t, calico.GroupV1, set)
-}
-
-// brokenAPIService registers projectcalico.org/v3 at a server that is not there.
-func brokenAPIService() *unstructured.Unstructured {
-	return &unstructured.Unstructured{Object: map[string]any{
-		"apiVersion": "apiregistration.k8s.io/v1", "kind": "APIService",
-		"metadata": map[string]any{"name": "v3.projectcalico.org"},
-		"spec": map[string]any{
-			"group": "projectcalico.org", "version": "v3",
-			"groupPriorityMinimum": int64(1500), "versionPriority": int64(200), "insecureSkipTLSVerify": true,
-			"service": map[string]any{"namespace": "default", "name": "nobody"},
-		},
-	}}
-}
-
-func TestRunFreezesWhileV3IsUnavailable(t *testing.T) {
-	c := ownV1(t)
-	c.create(newNode(1), newPolicy())
-	service := brokenAPIService()
-	c.must(c.client.Create(t.Context(), service))
-	t.Cleanup(func() { c.must(client.IgnoreNotFound(c.client.Delete(context.Background(), brokenAPIService()))) })
-	s := &script{peers: []string{"tapetum-a"}}
-	var w writes
-	start := func() func() {
-		return c.start(Options{Config: w.watch(c.config()), Decide: s.decide, LookInterval: quick})
-	}
-
-	// From the start.
-	stop := start()
-	c.eventually("Degraded/Frozen", c.degraded(rollout.ReasonFrozen))
-	w.mu.Lock()
-	for request := range w.count {
-		if request != statusPatch {
-			t.Errorf("wrote %s while frozen", request)
-		}
-	}
-	w.mu.Unlock()
-	c.must(c.client.Delete(t.Context(), service))
-	c.eventually("the script to be done in group v1", c.ready)
-
-	// While it runs.
-	c.must(c.client.Create(t.Context(), brokenAPIService()))
-	c.eventually("Degraded/Frozen", c.degraded(rollout.ReasonFrozen))
-	peer := &calico.BGPPeer{ObjectMeta: metav1.ObjectMeta{Name: "tapetum-a"}}
-	c.must(c.client.Delete(t.Context(), peer))
-	c.patch(c.node("n001"), "kubectl-edit", `{"metadata":{"labels":{"example.com/marker":"here"}}}`)
-	c.eventually("a pass after the BGPPeer has gone", func() (bool, string) {
-		_, last := s.seen()
-		return len(last.Peers) == 0 && last.Frozen != "" && last.Nodes[0].Labels["example.com/marker"] != "", fmt.Sprintf("%+v", last.Peers)
-	})
-	if c.get(peer) {
-		t.Error("a BGPPeer was written while frozen")
-	}
-	c.must(c.client.Delete(t.Context(), brokenAPIService()))
-	c.eventually("the BGPPeer", func() (bool, string) { return c.get(peer), "not there" })
-	stop()
-}
-
-func TestRunFollowsAChangeOfTheGroup(t *testing.T) {
-	c := ownV1(t)
-	c.create(newNode(1), newPolicy())
-	s := &script{peers: []string{"tapetum-a"}}
-	c.start(Options{Decide: s.decide, LookInterval: quick})
-	c.eventually("the script to be done in group v1", c.ready)
-
-	v3, err := controlplane.OwnCalicoCRDs(calico.GroupV3.Group)
-	c.must(err)
-	c.must(c.plane.InstallCRDs(t.Context(), v3.Files))
-	t.Cleanup(func() {
-		objects, err := controlplane.ReadObjects(v3.Files)
-		c.must(err)
-		for _, object := range objects {
-			c.must(c.client.Delete(context.Background(), object))
-		}
-	})
-	after := &cluster{t: t, plane: c.plane, group: calico.GroupV3}
-	after.client = after.newClient(c.plane.Config())
-	peer := &calico.BGPPeer{ObjectMeta: metav1.ObjectMeta{Name: "tapetum-a"}}
-	after.eventually("the BGPPeer in group v3", func() (bool, string) { return after.get(peer), "not there" })
-	if _, packed := peer.Annotations[calico.MetadataAnnotation]; packed {
-		t.Error("the object in group v3 carries packed metadata")
 	}
 }

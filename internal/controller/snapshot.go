@@ -3,6 +3,8 @@ package controller
 import (
 	"context"
 	"fmt"
+	"maps"
+	"slices"
 
 	corev1 "k8s.io/api/core/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
@@ -15,8 +17,11 @@ import (
 	"tapetum.dev/tapetum/internal/rollout"
 )
 
-// statusPage is how many reports are read at once.
-const statusPage = 4
+// How many reports and nodes are read from the API server at once.
+const (
+	statusPage = 4
+	nodePage   = 200
+)
 
 // clusterInformation is the name of Calico's only ClusterInformation.
 const clusterInformation = "default"
@@ -56,19 +61,29 @@ func (r *Reconciler) freshNodes(ctx context.Context, cached []inventory.Node, st
 	if !step.Subtractive && step.Role == nil {
 		return cached, nil
 	}
-	return pageNodes(ctx, r.Live)
+	return pageNodes(ctx, r.Live, cached)
 }
 
-func pageNodes(ctx context.Context, from client.Reader) ([]inventory.Node, error) {
-	var nodes []inventory.Node
+// pageNodes reads all nodes from the API server. Labels are most of what is kept of
+// them; where they are as before, those of before are kept, not a second copy.
+func pageNodes(ctx context.Context, from client.Reader, before []inventory.Node) ([]inventory.Node, error) {
+	labels := make(map[string]map[string]string, len(before))
+	for i := range before {
+		labels[before[i].Name] = before[i].Labels
+	}
+	nodes := make([]inventory.Node, 0, len(before))
 	next := ""
 	for {
 		var page corev1.NodeList
-		if err := from.List(ctx, &page, client.Limit(pageSize), client.Continue(next)); err != nil {
+		if err := from.List(ctx, &page, client.Limit(nodePage), client.Continue(next)); err != nil {
 			return nil, fmt.Errorf("list nodes: %w", err)
 		}
 		for i := range page.Items {
-			nodes = append(nodes, inventory.FromKubernetes(&page.Items[i]))
+			node := inventory.FromKubernetes(&page.Items[i])
+			if old := labels[node.Name]; maps.Equal(old, node.Labels) {
+				node.Labels = old
+			}
+			nodes = append(nodes, node)
 		}
 		if next = page.Continue; next == "" {
 			return nodes, nil
@@ -76,7 +91,8 @@ func pageNodes(ctx context.Context, from client.Reader) ([]inventory.Node, error
 	}
 }
 
-// readCalico fills in Calico's kinds, all of them few.
+// readCalico fills in Calico's kinds, all of them few. Reports that in has already,
+// in the same version, are kept.
 func readCalico(ctx context.Context, from client.Reader, kinds Kinds, in *rollout.Input) error {
 	var peers calico.BGPPeerList
 	if err := from.List(ctx, &peers); err != nil {
@@ -98,7 +114,7 @@ func readCalico(ctx context.Context, from client.Reader, kinds Kinds, in *rollou
 		in.Filters = filters.Items
 	}
 	if kinds.Statuses {
-		statuses, err := readStatuses(ctx, from)
+		statuses, err := readStatuses(ctx, from, in.Statuses)
 		if err != nil {
 			return err
 		}
@@ -111,28 +127,36 @@ func readCalico(ctx context.Context, from client.Reader, kinds Kinds, in *rollou
 
 // readStatuses returns all reports. In a large cluster one may have half a
 // megabyte, so those that do not come from the cache are taken in a few at a time.
-func readStatuses(ctx context.Context, from client.Reader) ([]calico.CalicoNodeStatus, error) {
-	options := []client.ListOption{client.Limit(statusPage)}
+func readStatuses(ctx context.Context, from client.Reader, before []calico.CalicoNodeStatus) ([]calico.CalicoNodeStatus, error) {
 	if _, cached := from.(cache.Cache); cached {
-		options = nil // pages are for API servers
+		var all calico.CalicoNodeStatusList
+		if err := from.List(ctx, &all); err != nil {
+			return nil, fmt.Errorf("list CalicoNodeStatuses: %w", err)
+		}
+		return all.Items, nil
 	}
 	var statuses []calico.CalicoNodeStatus
+	next := ""
 	for {
 		var page calico.CalicoNodeStatusList
-		if err := from.List(ctx, &page, options...); err != nil {
+		if err := from.List(ctx, &page, client.Limit(statusPage), client.Continue(next)); err != nil {
 			return nil, fmt.Errorf("list CalicoNodeStatuses: %w", err)
 		}
 		for i := range page.Items {
 			status := &page.Items[i]
-			if options != nil {
+			same := func(b calico.CalicoNodeStatus) bool {
+				return b.UID == status.UID && b.ResourceVersion == status.ResourceVersion
+			}
+			if j := slices.IndexFunc(before, same); j >= 0 {
+				status = &before[j]
+			} else {
 				compact(status)
 			}
 			statuses = append(statuses, *status)
 		}
-		if page.Continue == "" {
+		if next = page.Continue; next == "" {
 			return statuses, nil
 		}
-		options = []client.ListOption{client.Limit(statusPage), client.Continue(page.Continue)}
 	}
 }
 

@@ -1,77 +1,25 @@
 package controller
 
 import (
-	"context"
 	"fmt"
 	"maps"
-	"net/http"
 	"slices"
 	"strings"
-	"sync"
 	"testing"
 	"time"
 
 	"github.com/google/go-cmp/cmp"
 	corev1 "k8s.io/api/core/v1"
 	"k8s.io/apimachinery/pkg/api/equality"
-	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	"k8s.io/apimachinery/pkg/api/meta"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
-	"k8s.io/client-go/rest"
 	"k8s.io/utils/ptr"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"tapetum.dev/tapetum/api/v1alpha1"
-	"tapetum.dev/tapetum/internal/bgp"
 	"tapetum.dev/tapetum/internal/calico"
 	"tapetum.dev/tapetum/internal/rollout"
 )
-
-// answerStatuses plays the part of calico-node that matters here: it fills every
-// CalicoNodeStatus with the sessions that the resources make, all up at once.
-func (c *cluster) answerStatuses() {
-	ctx, cancel := context.WithCancel(context.Background())
-	done := make(chan struct{})
-	go func() {
-		defer close(done)
-		for ctx.Err() == nil {
-			c.answerOnce(ctx) // errors: the next time
-			sleep(ctx, 50*time.Millisecond)
-		}
-	}()
-	c.t.Cleanup(func() { cancel(); <-done })
-}
-
-func (c *cluster) answerOnce(ctx context.Context) {
-	var in rollout.Input
-	kinds := Kinds{Filters: true, Statuses: true, Information: true}
-	nodes, err := readNodes(ctx, c.client)
-	if err != nil || readCalico(ctx, c.client, kinds, &in) != nil {
-		return
-	}
-	network := bgp.Build(bgp.Input{Nodes: nodes, Peers: in.Peers, Configurations: in.Configurations})
-	for i := range in.Statuses {
-		status := &in.Statuses[i]
-		report := calico.NodeBGPStatus{}
-		for _, session := range network.SessionsOf(status.Spec.Node) {
-			peer := calico.PeerStatus{PeerIP: session.RemoteIP.String(), Type: calico.PeerTypeNode, State: calico.StateEstablished, Since: "12:00:00"}
-			if session.Family == bgp.IPv6 {
-				report.PeersV6 = append(report.PeersV6, peer)
-				report.NumberEstablishedV6++
-			} else {
-				report.PeersV4 = append(report.PeersV4, peer)
-				report.NumberEstablishedV4++
-			}
-		}
-		if !status.Status.LastUpdated.IsZero() && equality.Semantic.DeepEqual(status.Status.BGP, report) {
-			continue
-		}
-		status.Status = calico.NodeStatusStatus{LastUpdated: metav1.Now(), BGP: report}
-		if err := c.client.Status().Update(ctx, status.DeepCopy()); apierrors.IsNotFound(err) {
-			_ = c.client.Update(ctx, status) // no status subresource, as in older releases
-		}
-	}
-}
 
 // fastPolicy moves to three reflectors as fast as it may.
 func fastPolicy() *v1alpha1.RouteReflectorAutoscaler {
@@ -234,89 +182,6 @@ func TestStory(t *testing.T) {
 			}
 		}
 	})
-}
-
-// dying ends the controller after its n-th write, before it learns of it.
-type dying struct {
-	mu    sync.Mutex
-	left  int
-	kill  func()
-	fatal bool
-}
-
-func (d *dying) watch(config *rest.Config) *rest.Config {
-	config.Wrap(func(next http.RoundTripper) http.RoundTripper { return dyingTripper{next: next, dying: d} })
-	return config
-}
-
-type dyingTripper struct {
-	next  http.RoundTripper
-	dying *dying
-}
-
-func (d dyingTripper) RoundTrip(request *http.Request) (*http.Response, error) {
-	response, err := d.next.RoundTrip(request)
-	if request.Method == http.MethodGet || err != nil {
-		return response, err
-	}
-	d.dying.mu.Lock()
-	defer d.dying.mu.Unlock()
-	if d.dying.left--; d.dying.left == 0 {
-		d.dying.fatal = true
-		d.dying.kill()
-	}
-	if d.dying.fatal {
-		_ = response.Body.Close()
-		return nil, context.Canceled // written, but nobody knows
-	}
-	return response, err
-}
-
-func TestStoryWithADeathAfterEveryFewWrites(t *testing.T) {
-	c := ownV3(t)
-	users := theirs()
-	c.create(users...)
-	for n := range 8 {
-		c.create(newNode(n))
-	}
-	c.create(fastPolicy())
-	c.answerStatuses()
-	ready := func() bool {
-		status := c.policy().Status
-		return meta.IsStatusConditionTrue(status.Conditions, v1alpha1.ConditionReady) && status.Mesh == v1alpha1.MeshOff
-	}
-	// Each life is one write longer than the last, so every place is hit.
-	for life := 1; life <= 60 && !ready(); life++ {
-		ctx, cancel := context.WithCancel(context.Background())
-		d := &dying{left: life, kill: cancel}
-		ended := make(chan error, 1)
-		go func() { ended <- Run(ctx, Options{Config: d.watch(c.config()), Log: testLog(t)}) }()
-		deadline := time.After(patience)
-		for alive := true; alive; {
-			select {
-			case err := <-ended:
-				c.must(err)
-				alive = false
-			case <-deadline:
-				t.Fatalf("life %d of the controller neither ends nor finishes: %+v", life, c.policy().Status)
-			case <-time.After(100 * time.Millisecond):
-				if ready() {
-					cancel()
-				}
-			}
-		}
-		cancel()
-	}
-	if !ready() {
-		t.Fatalf("not done after 60 lives: %+v", c.policy().Status)
-	}
-	if got := len(c.roles()); got != 3 {
-		t.Errorf("%d reflectors, want 3: %v", got, c.roles())
-	}
-	if reverts := c.policy().Status.Reverts; len(reverts) > 0 {
-		t.Errorf("its own deaths count as reverts by others: %+v", reverts)
-	}
-	c.untouched(users[:2])
 }
 
 func TestStoryWithTwoLeaders(t *testing.T) {
