@@ -201,6 +201,8 @@ func waitsFor(step *replan.Step) string {
 			return "every session of every route reflector seen up"
 		}
 		return "every session of every route reflector seen up, then " + settle
+	case rollout.ReasonNotProved:
+		return "the sessions of the route reflectors that stand seen up"
 	}
 	return step.AwaitedWhat
 }

@@ -66,8 +66,8 @@ const (
 // is not changed.
 func Find(cluster Cluster, now time.Time) Way {
 	w := newWalk(cluster, now)
+	w.report()
 	for len(w.way.Steps) < maxSteps && w.now.Sub(now) < maxTime {
-		w.report()
 		out := w.next()
 		w.cluster.Autoscaler.Status = out.Status
 		if out.Step != nil {
@@ -78,10 +78,18 @@ func Find(cluster Cluster, now time.Time) Way {
 			}
 			continue
 		}
+		if w.unreported() {
+			// Sessions come up and are reported only once a step waits for them, so
+			// that the list tells which do.
+			w.note(out)
+			w.report()
+			continue
+		}
 		if w.ended(out) {
 			return w.done()
 		}
-		w.wait(out)
+		w.note(out)
+		w.now = w.now.Add(out.RequeueAfter)
 	}
 	w.way.Held = "the steps come to no end; this is an error of Tapetum's"
 	return w.done()
@@ -158,11 +166,11 @@ func (w *walk) ended(out rollout.Output) bool {
 // steady is the reason of the condition Progressing where no step is left.
 const steady = "Steady"
 
-func (w *walk) wait(out rollout.Output) {
+// note keeps what the next step waits for.
+func (w *walk) note(out rollout.Output) {
 	if c := condition(out, v1alpha1.ConditionProgressing); c.Reason != steady {
 		w.waiting, w.waitingWhat = c.Reason, c.Message
 	}
-	w.now = w.now.Add(out.RequeueAfter)
 }
 
 func condition(out rollout.Output, name string) metav1.Condition {

@@ -17,7 +17,8 @@ import (
 // those of others as they are.
 func (w *walk) report() {
 	c := &w.cluster
-	if len(c.Statuses) == 0 || (!w.all && len(w.stale) == 0) {
+	if len(c.Statuses) == 0 || !w.unreported() {
+		w.stale, w.all = nil, false
 		return
 	}
 	ready := make(map[string]bool, len(c.Nodes))
@@ -35,14 +36,20 @@ func (w *walk) report() {
 	w.stale, w.all = nil, false
 }
 
+// unreported: some report may be older than the last steps.
+func (w *walk) unreported() bool { return w.all || len(w.stale) > 0 }
+
 // touch notes whose sessions a step may change. Most steps of a large rollout are
 // pins, which concern two nodes.
 func (w *walk) touch(step *rollout.Step) {
+	if w.stale == nil {
+		w.stale = map[string]bool{}
+	}
 	switch {
 	case step.NodeStatus != nil:
-		w.stale = map[string]bool{step.NodeStatus.Spec.Node: true}
+		w.stale[step.NodeStatus.Spec.Node] = true
 	case step.Peer != nil && step.Peer.Spec.Node != "" && step.Peer.Spec.PeerIP != "":
-		w.stale = map[string]bool{step.Peer.Spec.Node: true}
+		w.stale[step.Peer.Spec.Node] = true
 		address, err := netip.ParseAddr(step.Peer.Spec.PeerIP)
 		w.all = w.all || err != nil
 		for i := range w.cluster.Nodes {
