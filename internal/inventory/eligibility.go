@@ -144,7 +144,9 @@ func (r *Rules) Unkeepable(node *Node, now time.Time) (reason string, usable boo
 	if reason = r.unfit(node, wavering); reason == "" {
 		return "", true
 	}
-	return reason, !node.Deleting && r.incapable(node) == "" && r.unwanted(node) == ""
+	// That it lacks an address family which some node has by now is no reason to
+	// be without it.
+	return reason, !node.Deleting && r.useless(node) == "" && r.unwanted(node) == ""
 }
 
 // unfit holds the rules that candidates and standing reflectors share. While a
@@ -167,19 +169,29 @@ func (r *Rules) unfit(node *Node, wavering bool) string {
 	return r.unwanted(node)
 }
 
-// incapable: the node could not reflect routes, whatever anybody wants.
-func (r *Rules) incapable(node *Node) string {
+// useless: the node could not reflect any routes, whatever anybody wants.
+func (r *Rules) useless(node *Node) string {
 	switch {
-	case node.OS != "" && node.OS != "linux":
-		return "runs " + node.OS + ", where Calico cannot reflect routes"
 	case !node.HasBGP():
 		return "has no BGP address (Calico's annotation " + AnnotationIPv4 + " or " + AnnotationIPv6 + ")"
+	case !node.CanReflect():
+		return "runs " + node.OS + ", where Calico cannot reflect routes"
+	case node.ASNumber != 0 && node.ASNumber != r.cluster.ASNumber:
+		return fmt.Sprintf("has the AS number %d, the cluster %d", node.ASNumber, r.cluster.ASNumber)
+	}
+	return ""
+}
+
+// incapable: the node could not reflect all routes.
+func (r *Rules) incapable(node *Node) string {
+	if reason := r.useless(node); reason != "" {
+		return reason
+	}
+	switch {
 	case r.cluster.IPv4 && !node.IPv4.IsValid():
 		return "has no IPv4 BGP address, which other nodes have"
 	case r.cluster.IPv6 && !node.IPv6.IsValid():
 		return "has no IPv6 BGP address, which other nodes have"
-	case node.ASNumber != 0 && node.ASNumber != r.cluster.ASNumber:
-		return fmt.Sprintf("has the AS number %d, the cluster %d", node.ASNumber, r.cluster.ASNumber)
 	}
 	return ""
 }

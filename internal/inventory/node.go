@@ -45,3 +45,7 @@ type Node struct {
 
 // HasBGP tells whether calico-node has announced an address to speak BGP from.
 func (n *Node) HasBGP() bool { return n.IPv4.IsValid() || n.IPv6.IsValid() }
+
+// CanReflect tells whether the node has what a route reflector cannot do without:
+// a BGP address, and an operating system on which Calico can reflect routes.
+func (n *Node) CanReflect() bool { return n.HasBGP() && (n.OS == "" || n.OS == "linux") }

@@ -33,13 +33,29 @@ func (s *state) applyBrake() string {
 			reflectors = append(reflectors, node.ReadySince)
 		}
 	}
-	if n := together(nodes); n*100 > total*brakeNodesPercent {
+	if n := s.mass(nodes); n*100 > total*brakeNodesPercent {
 		return fmt.Sprintf("%d of %d nodes turned not ready within %v", n, total, brakeWindow)
 	}
-	if n := together(reflectors); n*3 > len(s.standing.Reflectors) {
+	if n := s.mass(reflectors); n*3 > len(s.standing.Reflectors) {
 		return fmt.Sprintf("%d of %d route reflectors turned not ready within %v", n, len(s.standing.Reflectors), brakeWindow)
 	}
 	return ""
+}
+
+// mass is how many turned not ready together. In a small cluster one node may be
+// more than the brake allows; but alone, and after the time after which gates go
+// on without it, it is no wrong view any more: it is dead, and must be replaced.
+func (s *state) mass(moments []time.Time) int {
+	n := together(moments)
+	if n != 1 {
+		return n
+	}
+	last := moments[len(moments)-1].Add(time.Duration(*s.spec.Rollout.IgnoreNotReadyAfterSeconds) * time.Second)
+	if !last.After(s.in.Now) {
+		return 0
+	}
+	s.wakeAt(last)
+	return n
 }
 
 // together is the greatest number of moments within one window.

@@ -109,8 +109,10 @@ func (s *state) troubles(w *wait, since time.Time, timedOut bool) []trouble {
 			"BGPPeers of others make the same sessions as Tapetum's (%s): which one wins may change; they are left alone, delete them or take the nodes out of their selectors",
 			names(foreign))})
 	}
-	if w != nil {
-		out = append(out, w.troubles(since, timedOut)...)
+	waiting := w.troubles(since, timedOut)
+	unproved := w != nil && w.reason == ReasonNotProved
+	if !unproved {
+		out = append(out, waiting...)
 	}
 	if s.refused() {
 		out = append(out, trouble{ReasonDeletionRefused, fmt.Sprintf(
@@ -120,11 +122,11 @@ func (s *state) troubles(w *wait, since time.Time, timedOut bool) []trouble {
 	for _, problem := range s.plan.Problems {
 		out = append(out, trouble{problem.Reason, problem.Message})
 	}
-	if different := s.differentAS(); len(different) > 0 && len(s.standing.Reflectors) > 0 {
-		out = append(out, trouble{ReasonDifferentAS, fmt.Sprintf(
-			"%s with another AS number than the cluster's %d (%s): their sessions with route reflectors are external BGP",
-			plural(len(different), "node"), s.clusterAS, names(different))})
+	if unproved {
+		// Behind the problems of the plan, because those are often why.
+		out = append(out, waiting...)
 	}
+	out = append(out, s.asTroubles()...)
 	if w == nil && len(out) == 0 {
 		if missing := s.missingRoutes(); missing != "" {
 			out = append(out, trouble{ReasonIncomplete, missing})
@@ -133,9 +135,21 @@ func (s *state) troubles(w *wait, since time.Time, timedOut bool) []trouble {
 	return out
 }
 
+func (s *state) asTroubles() []trouble {
+	different := s.differentAS()
+	if len(different) == 0 || len(s.standing.Reflectors) == 0 {
+		return nil
+	}
+	return []trouble{{ReasonDifferentAS, fmt.Sprintf(
+		"%s with another AS number than the cluster's %d (%s): their sessions with route reflectors are external BGP",
+		plural(len(different), "node"), s.clusterAS, names(different))}}
+}
+
 // troubles: a wait is trouble when it lasts too long, or only a person can end it.
 func (w *wait) troubles(since time.Time, timedOut bool) []trouble {
 	switch {
+	case w == nil:
+		return nil
 	case timedOut:
 		return []trouble{{ReasonSessionTimeout, fmt.Sprintf("held since %s: %s", since.UTC().Format(time.RFC3339), w.message)}}
 	case w.person, w.reason == ReasonFrozen, w.reason == ReasonDatastoreNotReady, w.reason == ReasonBrake:

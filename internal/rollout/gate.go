@@ -11,6 +11,18 @@ import (
 	"tapetum.dev/tapetum/internal/sessions"
 )
 
+// reportsAgree is how long after a restart of sessions no report is left that is
+// older, and would still show them up.
+const reportsAgree = sessions.UpdatePeriodSeconds*time.Second + reportMargin
+
+// keepRestart keeps the clock of the last restart while reports may be older,
+// whichever rule decides in the meantime.
+func (s *state) keepRestart() {
+	if at, running := s.keep(clockRestart); running && !at.Add(reportsAgree).After(s.in.Now) {
+		delete(s.clocks, clockRestart)
+	}
+}
+
 // gate opens when every expected session of every living reflector is seen up,
 // and has been for the settle time. Nothing is taken away before. Nil: open.
 func (s *state) gate(before string) *verdict {
@@ -20,13 +32,9 @@ func (s *state) gate(before string) *verdict {
 	}
 	settle := time.Duration(*s.spec.Rollout.SettleSeconds) * time.Second
 	open := s.elapsed(clockGateOpen, settle)
-	if _, restarted := s.keep(clockRestart); restarted {
-		// A report that is older than the restart would still show the sessions up.
-		if s.elapsed(clockRestart, sessions.UpdatePeriodSeconds*time.Second+reportMargin) {
-			delete(s.clocks, clockRestart)
-		} else {
-			open = false
-		}
+	if at, restarted := s.clocks[clockRestart]; restarted {
+		s.wakeAt(at.Add(reportsAgree))
+		open = false
 	}
 	if !open {
 		return waitFor(ReasonSettling, "%s waits %d s after the last session came up", before, *s.spec.Rollout.SettleSeconds)

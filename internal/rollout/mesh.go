@@ -5,6 +5,7 @@ import (
 
 	"tapetum.dev/tapetum/api/v1alpha1"
 	"tapetum.dev/tapetum/internal/calico"
+	"tapetum.dev/tapetum/internal/calico/render"
 	"tapetum.dev/tapetum/internal/sessions"
 )
 
@@ -88,19 +89,39 @@ func (s *state) turnMeshOn() *verdict {
 		return waitFor(ReasonMeshUnmanaged,
 			"the route reflectors stay until the node-to-node mesh is on, and spec.nodeMesh is Unmanaged: set nodeToNodeMeshEnabled: true in BGPConfiguration default").needsPerson()
 	}
+	if s.brakesPromotion() {
+		return s.braked("turning the node-to-node mesh on")
+	}
+	return s.add(&Step{
+		Action: MeshOn, Object: meshObject, Mesh: s.restored(), WaitsFor: "the mesh's sessions", Repair: s.hadMesh(),
+		Why: "the goal is the mesh: it comes up beside the route reflectors before any of them goes",
+	})
+}
+
+// restored are the fields of the mesh as they were.
+func (s *state) restored() *MeshFields {
 	fields := s.meshFields()
 	on := true
 	restored := &MeshFields{Enabled: &on, Existed: fields.Existed, ResourceVersion: fields.ResourceVersion}
-	if s.saved != nil {
+	switch {
+	case s.saved != nil:
 		restored.Password, restored.MaxRestartTime = s.saved.Password, s.saved.MaxRestartTime
 		if s.saved.Existed && s.saved.Enabled == nil {
 			restored.Enabled = nil
 		}
+	case s.standing.Clients != nil:
+		// Somebody has removed what was kept; our BGPPeers have taken it over.
+		options := render.OptionsOf(s.standing.Clients)
+		restored.Password, restored.MaxRestartTime = options.Password, options.MaxRestartTime
 	}
-	return s.add(&Step{
-		Action: MeshOn, Object: meshObject, Mesh: restored, WaitsFor: "the mesh's sessions",
-		Why: "the goal is the mesh: it comes up beside the route reflectors before any of them goes",
-	})
+	return restored
+}
+
+// hadMesh tells whether the mesh was the goal in the last pass, and on: then
+// somebody else has turned it off since.
+func (s *state) hadMesh() bool {
+	last := &s.in.Autoscaler.Status
+	return last.Mesh == v1alpha1.MeshOn && last.Plan != nil && last.Plan.Topology == v1alpha1.TopologyMesh
 }
 
 // tornDownWithoutMesh: a deletion has nothing to bring back where no reflector of

@@ -30,6 +30,7 @@ func (s *state) decide() *verdict {
 		s.since(clockMeshOn)
 	}
 	s.watchMesh()
+	s.keepRestart()
 	if v := s.refuse(); v != nil {
 		return v
 	}
@@ -55,6 +56,7 @@ func (s *state) rules() []rule {
 			(*state).meshMayStayOff,
 			(*state).turnMeshOn,
 			(*state).reportSessions,
+			(*state).pinStanding,
 			(*state).dropStalePins,
 			(*state).demote,
 			(*state).dropPeers,
@@ -73,6 +75,7 @@ func (s *state) rules() []rule {
 		(*state).demote,
 		(*state).dropReports,
 		(*state).turnMeshOff,
+		(*state).changeIDs,
 	}
 }
 
@@ -105,7 +108,7 @@ func (s *state) refuse() *verdict {
 			Why: "deleted with " + v1alpha1.AbandonAnnotation + ": everything stays as it is",
 		})
 	case s.spec.Mode == v1alpha1.ModePaused:
-		return waitFor(ReasonPaused, "spec.mode is Paused: nothing is written")
+		return waitFor(ReasonPaused, "spec.mode is Paused: nothing is written, and a deletion waits")
 	case s.spec.Mode == v1alpha1.ModeDryRun && s.hasFinalizer():
 		return take(&Step{
 			Action: RemoveFinalizer, Object: s.autoscalerObject(),

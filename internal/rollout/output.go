@@ -46,6 +46,9 @@ func (s *state) writes(step *Step) bool {
 // stepTaken adjusts the memory: after a step the gate starts to settle anew.
 func (s *state) stepTaken(step *Step) {
 	delete(s.clocks, clockGateOpen)
+	if step.restarts {
+		s.clocks[clockRestart] = s.in.Now
+	}
 	if step.Repair {
 		s.reverted(step)
 	}
@@ -160,8 +163,8 @@ func (s *state) promise() *v1alpha1.Promise {
 	_, paths, _ := s.network.PathsPerRoute()
 	s.promised = &v1alpha1.Promise{
 		Complete:     visibility.Complete,
-		AnyReflector: s.network.SurvivesReflectors(int(*s.spec.Limits.ReflectorFailures)),
-		AnyZone: s.network.SurvivesZones(func(name string) string {
+		AnyReflector: visibility.Complete && s.network.SurvivesReflectors(int(*s.spec.Limits.ReflectorFailures)),
+		AnyZone: visibility.Complete && s.network.SurvivesZones(func(name string) string {
 			if node := s.nodes[name]; node != nil {
 				return node.Labels[s.spec.ZoneLabel]
 			}

@@ -26,7 +26,7 @@ func (s *state) clientsPeer() *verdict {
 		})
 	}
 	if standing.Spec.NodeSelector == want.Spec.NodeSelector && standing.Spec.PeerSelector == want.Spec.PeerSelector &&
-		standing.Spec.Node == "" && standing.Spec.PeerIP == "" && standing.Spec.ReversePeering == "" {
+		standing.Spec.Node == "" && standing.Spec.PeerIP == "" && reversed(standing) {
 		return nil
 	}
 	mended := standing.DeepCopy()
@@ -52,11 +52,18 @@ func (s *state) pinStanding() *verdict {
 	return nil
 }
 
-// pin creates the next missing pin between two nodes, one an address family.
+// pin creates the next missing pin between two nodes, one an address family, and
+// mends one that does not make the session.
 func (s *state) pin(senior, junior string, repair bool, why string) *verdict {
 	a, b := s.nodes[senior], s.nodes[junior]
 	for _, address := range render.Families(a, b) {
-		if s.pinned(a, b, address) {
+		if standing := s.pinned(a, b, address); standing != nil {
+			if mended := s.mended(standing); mended != nil {
+				return s.add(&Step{
+					Action: PatchPeer, Object: peerObject(mended.Name), Peer: mended, Repair: repair,
+					Why: "the pin between " + senior + " and " + junior + " makes no session: somebody edited it, or the AS number changed",
+				})
+			}
 			continue
 		}
 		peer := render.Pin(a, b, address, s.clusterAS, s.options())
@@ -64,7 +71,7 @@ func (s *state) pin(senior, junior string, repair bool, why string) *verdict {
 			mended := stray.DeepCopy()
 			mended.Spec = peer.Spec
 			return s.add(&Step{
-				Action: PatchPeer, Object: peerObject(peer.Name), Peer: mended, Repair: repair,
+				Action: PatchPeer, Object: peerObject(peer.Name), Peer: mended, Repair: repair, Costs: s.costOfMending(senior, junior),
 				Why: "somebody edited the pin between " + senior + " and " + junior + ", or an address changed",
 			})
 		}
@@ -73,13 +80,56 @@ func (s *state) pin(senior, junior string, repair bool, why string) *verdict {
 	return nil
 }
 
-// pinned tells whether the two nodes are pinned, in either direction, over the
-// address family of address.
-func (s *state) pinned(a, b *inventory.Node, address netip.Addr) bool {
-	return slices.ContainsFunc(s.standing.Pins, func(pin render.Pinned) bool {
+// costOfMending: two reflectors whose pin was edited may have to restart what they
+// have instead. A node that is about to become one must not.
+func (s *state) costOfMending(senior, junior string) []string {
+	if slices.Contains(s.standing.Reflectors, senior) && slices.Contains(s.standing.Reflectors, junior) {
+		return []string{senior, junior}
+	}
+	return nil
+}
+
+// pinned is the pin between the two nodes over the address family of address, in
+// either direction; nil: none.
+func (s *state) pinned(a, b *inventory.Node, address netip.Addr) *render.Pinned {
+	i := slices.IndexFunc(s.standing.Pins, func(pin render.Pinned) bool {
 		between := pin.Senior == a.Name && pin.Junior == b.Name || pin.Senior == b.Name && pin.Junior == a.Name
 		return between && pin.Address.Is4() == address.Is4()
 	})
+	if i < 0 {
+		return nil
+	}
+	return &s.standing.Pins[i]
+}
+
+// pinFrom turns round the pins that lead from the junior to the senior: a node
+// that was a reflector, went, and joins again under its name finds them so.
+func (s *state) pinFrom(senior, junior, why string) *verdict {
+	for _, pin := range s.standing.Pins {
+		if pin.Senior == junior && pin.Junior == senior {
+			turned := s.turned(pin)
+			return s.add(&Step{Action: PatchPeer, Object: peerObject(turned.Name), Peer: turned, Why: why})
+		}
+	}
+	return nil
+}
+
+// mended is the pin with the fields that it cannot do without put right; nil where
+// they are. Others, such as a password or a filter, a person may choose.
+func (s *state) mended(pin *render.Pinned) *calico.BGPPeer {
+	want := render.Pin(s.nodes[pin.Senior], s.nodes[pin.Junior], pin.Address, s.clusterAS, render.OptionsOf(pin.Peer)).Spec
+	mended := pin.Peer.DeepCopy()
+	is := &mended.Spec
+	if is.ASNumber == want.ASNumber && is.NodeSelector == "" && is.PeerSelector == "" && reversed(mended) {
+		return nil
+	}
+	is.ASNumber, is.NodeSelector, is.PeerSelector, is.ReversePeering = want.ASNumber, "", "", ""
+	return mended
+}
+
+// reversed: the peering is made on both sides. Calico may fill in its default.
+func reversed(peer *calico.BGPPeer) bool {
+	return peer.Spec.ReversePeering == "" || peer.Spec.ReversePeering == "Auto"
 }
 
 // stray is a BGPPeer of ours that has the name and fits nothing.
@@ -93,8 +143,12 @@ func (s *state) stray(name string) *calico.BGPPeer {
 }
 
 // dropStalePins deletes pins of nodes that neither are nor will be reflectors,
-// and BGPPeers of ours that fit nothing any more.
+// and BGPPeers of ours that fit nothing any more. They do no harm, so that under
+// the brake they stay.
 func (s *state) dropStalePins() *verdict {
+	if s.brake != "" {
+		return nil
+	}
 	for _, peer := range s.standing.Stray {
 		if v := s.drop(peer, "a node that it names is gone, or it was edited"); v != nil {
 			return v
@@ -103,7 +157,7 @@ func (s *state) dropStalePins() *verdict {
 	for _, pin := range s.standing.Pins {
 		for _, name := range []string{pin.Senior, pin.Junior} {
 			if !slices.Contains(s.standing.Reflectors, name) && !s.plan.Has(name) {
-				return s.drop(pin.Peer, name+" is no route reflector any more")
+				return s.drop(pin.Peer, name+" is no route reflector any more", s.costOfDropping(pin, name)...)
 			}
 		}
 	}
@@ -112,8 +166,11 @@ func (s *state) dropStalePins() *verdict {
 
 // dropPeers deletes what is left of our BGPPeers once no reflector stands.
 func (s *state) dropPeers() *verdict {
-	if len(s.standing.Reflectors) > 0 {
+	if len(s.standing.Reflectors) > 0 || len(s.standing.Pins) == 0 && s.standing.Clients == nil {
 		return nil
+	}
+	if s.brake != "" {
+		return s.braked("deleting our BGPPeers")
 	}
 	for _, pin := range s.standing.Pins {
 		return s.drop(pin.Peer, "no route reflector is left")
@@ -124,8 +181,17 @@ func (s *state) dropPeers() *verdict {
 	return nil
 }
 
-func (s *state) drop(peer *calico.BGPPeer, why string) *verdict {
-	step := &Step{Action: DeletePeer, Object: peerObject(peer.Name), Peer: peer, Why: why, Subtractive: true}
+// costOfDropping: where the clients' BGPPeer has other options than a pin, the one
+// session that both make restarts.
+func (s *state) costOfDropping(pin render.Pinned, name string) []string {
+	if s.ownOptions(pin) {
+		return []string{name}
+	}
+	return nil
+}
+
+func (s *state) drop(peer *calico.BGPPeer, why string, costs ...string) *verdict {
+	step := &Step{Action: DeletePeer, Object: peerObject(peer.Name), Peer: peer, Why: why, Subtractive: true, Costs: costs}
 	if v := s.prove(step); v != nil {
 		return v
 	}

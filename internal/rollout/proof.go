@@ -8,6 +8,7 @@ import (
 	"tapetum.dev/tapetum/api/v1alpha1"
 	"tapetum.dev/tapetum/internal/bgp"
 	"tapetum.dev/tapetum/internal/calico"
+	"tapetum.dev/tapetum/internal/inventory"
 )
 
 // prove asks the oracle what the step would do to the routes. Nil: proved, and
@@ -25,7 +26,8 @@ func (s *state) prove(step *Step) *verdict {
 		}
 	}
 	proof := bgp.Prove(s.bgpInput(), s.after(step), s.seen, changing, bgp.Limits{
-		ReflectorFailures: int(*s.spec.Limits.ReflectorFailures), PathsPerRoute: int(s.spec.Limits.PathsPerRoute),
+		ReflectorFailures: s.failuresLimit(),
+		PathsPerRoute:     s.pathsLimit(),
 	})
 	if !proof.OK {
 		v := waitFor(ReasonNotProved, "%s waits: it is not proved safe: %s", step.brief(), proof.Reason)
@@ -33,10 +35,26 @@ func (s *state) prove(step *Step) *verdict {
 		return v
 	}
 	step.Proof = summary(proof)
-	if proof.RestartCount > 0 {
-		s.clocks[clockRestart] = s.in.Now
-	}
+	step.restarts = proof.RestartCount > 0
 	return nil
+}
+
+// failuresLimit is how many reflectors must be able to fail after a step. Where the
+// mesh is off and no reflector works there is no redundancy to keep: the first
+// that comes back must not wait for a second.
+func (s *state) failuresLimit() int {
+	works := func(node inventory.Node) bool { return node.ClusterID != "" && !s.seen.Down[node.Name] }
+	if !s.meshOn && !slices.ContainsFunc(s.in.Nodes, works) {
+		return 0
+	}
+	return int(*s.spec.Limits.ReflectorFailures)
+}
+
+// pathsLimit is for the time of a change. A rollout adds before it takes away: the
+// mesh, and the reflectors that are about to go, give a path each on top of those
+// that the plan keeps to.
+func (s *state) pathsLimit() int {
+	return int(s.spec.Limits.PathsPerRoute) + 1 + len(s.plan.Leaving)
 }
 
 // summary says in a sentence what was proved.

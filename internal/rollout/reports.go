@@ -15,17 +15,17 @@ func (s *state) reportSessions() *verdict {
 		return nil
 	}
 	for _, name := range s.living() {
-		i := slices.IndexFunc(s.in.Statuses, func(status calico.CalicoNodeStatus) bool {
-			return sessions.Ours(&status) && status.Spec.Node == name
-		})
 		want := sessions.New(name)
+		i := slices.IndexFunc(s.in.Statuses, func(status calico.CalicoNodeStatus) bool {
+			return sessions.Ours(&status) && (status.Name == want.Name || status.Spec.Node == name && sessions.Asks(&status))
+		})
 		if i < 0 {
 			return take(&Step{
-				Action: CreateStatus, Object: "CalicoNodeStatus/" + want.Name, NodeStatus: want,
+				Action: CreateStatus, Object: "CalicoNodeStatus/" + want.Name, NodeStatus: want, Repair: s.hadReport(name),
 				Why: "the sessions of " + name + " must be seen",
 			})
 		}
-		if standing := &s.in.Statuses[i]; !sessions.Asks(standing) && standing.Name == want.Name {
+		if standing := &s.in.Statuses[i]; standing.Spec.Node != name || !sessions.Asks(standing) {
 			mended := standing.DeepCopy()
 			mended.Spec = want.Spec
 			return take(&Step{
@@ -35,6 +35,14 @@ func (s *state) reportSessions() *verdict {
 		}
 	}
 	return nil
+}
+
+// hadReport tells whether the last status had sessions from a report of the node:
+// then there was one, and somebody removed it.
+func (s *state) hadReport(name string) bool {
+	return slices.ContainsFunc(s.in.Autoscaler.Status.Reflectors, func(last v1alpha1.ReflectorStatus) bool {
+		return last.Name == name && last.SessionsEstablished > 0
+	})
 }
 
 // dropReports deletes the reports that are not needed any more. On the way back

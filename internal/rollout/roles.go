@@ -3,61 +3,36 @@ package rollout
 import (
 	"fmt"
 	"maps"
+	"reflect"
 	"slices"
 	"strings"
 
 	"tapetum.dev/tapetum/api/v1alpha1"
+	"tapetum.dev/tapetum/internal/calico"
 	"tapetum.dev/tapetum/internal/calico/render"
 	"tapetum.dev/tapetum/internal/topology"
 )
 
-// repairRoles puts back what somebody removed from a reflector's node, and moves
-// reflectors to another cluster ID one at a time.
+// repairRoles puts back what somebody removed from a reflector's node, or changed
+// on it.
 func (s *state) repairRoles() *verdict {
 	for _, name := range s.standing.Reflectors {
 		want, stays := s.role(name)
-		node := s.nodes[name]
 		if !stays || s.lost(name) {
 			continue
 		}
-		labels := render.RoleLabels(want.Tier, want.Serves)
-		whole := maps.Equal(roleLabels(node.Labels), labels)
-		if whole && node.ClusterID == want.ClusterID {
+		labels := roleLabels(s.nodes[name].Labels)
+		want.ClusterID = s.repairedID(want)
+		if maps.Equal(labels, render.RoleLabels(want.Tier, want.Serves)) && s.nodes[name].ClusterID == want.ClusterID {
 			continue
 		}
 		step := s.roleStep(want)
 		step.Costs = []string{name}
-		if whole && node.ClusterID != "" && !s.aloneWith(name, node.ClusterID) {
-			step.Why = fmt.Sprintf("its cluster ID becomes %s", want.ClusterID)
-			return s.replaceID(step)
-		}
 		step.Repair = s.hadRole(name)
 		step.Why = "somebody removed or changed part of the role"
 		return s.add(step)
 	}
 	return nil
-}
-
-// replaceID restarts all sessions of one reflector: the others must carry on.
-func (s *state) replaceID(step *Step) *verdict {
-	before := "the new cluster ID of " + step.Role.Node
-	if s.brake != "" {
-		return s.braked(before)
-	}
-	if v := s.gate(before); v != nil {
-		return v
-	}
-	return s.add(step)
-}
-
-// aloneWith: no other reflector has this cluster ID, so it was edited here.
-func (s *state) aloneWith(name, id string) bool {
-	for _, other := range s.standing.Reflectors {
-		if other != name && s.nodes[other].ClusterID == id {
-			return false
-		}
-	}
-	return len(s.standing.Reflectors) > 1
 }
 
 func roleLabels(labels map[string]string) map[string]string {
@@ -94,11 +69,15 @@ func (s *state) promote() *verdict {
 		}
 		seniors := s.living()
 		for _, senior := range seniors {
-			if v := s.pin(senior, want.Node, false, fmt.Sprintf(
-				"%s becomes a route reflector: %s must keep treating it as its client", want.Node, senior)); v != nil {
+			why := fmt.Sprintf("%s becomes a route reflector: %s must keep treating it as its client", want.Node, senior)
+			if v := s.pin(senior, want.Node, false, why); v != nil {
+				return v
+			}
+			if v := s.pinFrom(senior, want.Node, why); v != nil {
 				return v
 			}
 		}
+		want.ClusterID = s.idInForce(want.ClusterID)
 		step := s.roleStep(want)
 		step.Repair = s.hadRole(want.Node)
 		step.Why = s.whyPromoted(want, seniors)
@@ -116,9 +95,9 @@ func (s *state) whyPromoted(want topology.Reflector, seniors []string) string {
 		zone = " in zone " + want.Zone
 	}
 	if len(seniors) == 0 {
-		return fmt.Sprintf("first route reflector%s; its own routes pause while its sessions change, so it is the emptiest node", zone)
+		return fmt.Sprintf("first route reflector%s; its own routes pause while its sessions change", zone)
 	}
-	return fmt.Sprintf("route reflector %d of %d%s; pinned, so none of its sessions restarts",
+	return fmt.Sprintf("route reflector %d of %d%s; pinned, so its sessions with the others go on",
 		len(seniors)+1, len(s.plan.Reflectors), zone)
 }
 
@@ -161,6 +140,11 @@ func (s *state) demoteLiving(name string) *verdict {
 		}
 		step.Costs = []string{name}
 	}
+	if !s.sharesID(name) || slices.ContainsFunc(s.standing.Pins, func(pin render.Pinned) bool {
+		return (pin.Senior == name || pin.Junior == name) && s.ownOptions(pin)
+	}) {
+		step.Costs = []string{name} // pins spare only those that have one ID, and the clients' options
+	}
 	return s.add(step)
 }
 
@@ -195,6 +179,12 @@ func (s *state) demoteLost(name string) *verdict {
 	step := s.clearRole(name)
 	step.Costs = []string{name}
 	return s.add(step)
+}
+
+// ownOptions: a person has given the clients' BGPPeer other options than the pin
+// has, so that its session restarts when it becomes a client's.
+func (s *state) ownOptions(pin render.Pinned) bool {
+	return s.standing.Clients != nil && !reflect.DeepEqual(render.OptionsOf(pin.Peer), render.OptionsOf(s.standing.Clients))
 }
 
 func (s *state) clearRole(name string) *Step {
@@ -234,16 +224,22 @@ func (s *state) turnPins(name string) *verdict {
 
 // turnPin makes the junior end of a pin its senior end.
 func (s *state) turnPin(pin render.Pinned, name string) *verdict {
-	senior, junior := s.nodes[pin.Junior], s.nodes[name]
+	turned := s.turned(pin)
+	return s.add(&Step{
+		Action: PatchPeer, Object: peerObject(turned.Name), Peer: turned, Subtractive: true, Costs: []string{name},
+		Why: fmt.Sprintf("%s leaves: its pin to %s is turned round", name, pin.Junior),
+	})
+}
+
+// turned is the pin in the other direction. A senior end that has lost its address
+// of that family cannot be pinned: it counts as lost, or has no such session.
+func (s *state) turned(pin render.Pinned) *calico.BGPPeer {
+	senior, junior := s.nodes[pin.Junior], s.nodes[pin.Senior]
 	address := junior.IPv4
 	if pin.Address.Is6() {
 		address = junior.IPv6
 	}
 	turned := pin.Peer.DeepCopy()
 	turned.Spec = render.Pin(senior, junior, address, s.clusterAS, render.OptionsOf(pin.Peer)).Spec
-	step := &Step{
-		Action: PatchPeer, Object: peerObject(turned.Name), Peer: turned, Subtractive: true, Costs: []string{name},
-		Why: fmt.Sprintf("%s leaves: its pin to %s is turned round", name, pin.Junior),
-	}
-	return s.add(step)
+	return turned
 }

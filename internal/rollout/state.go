@@ -65,7 +65,7 @@ func newState(in Input) *state {
 	s.meshOn = calico.MeshEnabled(in.Configurations)
 	s.standing = render.Read(s.in.Nodes, in.Peers, in.Statuses)
 	s.views = sessions.Read(in.Statuses)
-	s.saved = savedMesh(in.Autoscaler)
+	s.saved = savedMesh(in.Autoscaler, s.standing.Clients)
 	s.recallReverts()
 
 	s.plan = topology.Make(topology.Request{
@@ -116,26 +116,33 @@ func (s *state) bgpInput() bgp.Input {
 	}
 }
 
-func savedMesh(autoscaler *v1alpha1.RouteReflectorAutoscaler) *MeshFields {
+func savedMesh(autoscaler *v1alpha1.RouteReflectorAutoscaler, clients *calico.BGPPeer) *MeshFields {
 	text, kept := autoscaler.Annotations[v1alpha1.MeshAnnotation]
 	if !kept {
 		return nil
 	}
 	fields := &MeshFields{}
 	if err := json.Unmarshal([]byte(text), fields); err != nil {
-		// Somebody edited it. That the mesh was turned off by us is still true;
-		// what its password was is not known any more.
-		return &MeshFields{Existed: true}
+		// Somebody edited it. That the mesh was turned off by us is still true, and
+		// our BGPPeers have taken its password over.
+		kept := &MeshFields{Existed: true}
+		if clients != nil {
+			kept.Password, kept.MaxRestartTime = clients.Spec.Password, clients.Spec.MaxRestartTime
+		}
+		return kept
 	}
 	return fields
 }
 
-// lost: a standing reflector that does not work any more, as far as Kubernetes
-// knows.
+// lost: a standing reflector that does not work any more, or never could, as far
+// as Kubernetes knows.
 func (s *state) lost(name string) bool {
 	node := s.nodes[name]
-	if node == nil || node.Deleting || node.Ready {
-		return node == nil || node.Deleting
+	if node == nil || node.Deleting || !node.CanReflect() {
+		return true
+	}
+	if node.Ready {
+		return false
 	}
 	at := node.ReadySince.Add(inventory.LostAfter)
 	s.wakeAt(at)

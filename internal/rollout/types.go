@@ -88,6 +88,8 @@ type Step struct {
 	Repair bool
 	// Proof is what the oracle found, in one sentence.
 	Proof string
+	// restarts: sessions end or restart by it.
+	restarts bool
 
 	// Peer to create, to patch to, or to delete (CreatePeer, PatchPeer, DeletePeer).
 	Peer *calico.BGPPeer

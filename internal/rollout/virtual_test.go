@@ -153,6 +153,9 @@ func (v *virtual) pass() bool {
 	v.last = out
 	if out.Step != nil {
 		v.write(out.Step)
+		for _, name := range out.Step.Costs {
+			v.changed[name] = true // a leaving reflector's pins are turned before its role goes
+		}
 		v.steps = append(v.steps, out.Step)
 	}
 	conditions := v.autoscaler.Status.Conditions

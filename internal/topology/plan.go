@@ -109,8 +109,8 @@ func Make(request Request) Plan {
 	}
 	rules, err := inventory.NewRules(request.Spec.Placement, inventory.Survey(request.Nodes, request.ClusterAS))
 	if err != nil {
-		plan.problem(ReasonInvalidPlacement, "%v; nothing is changed until it is mended", err)
-		plan.stay(request)
+		plan.problem(ReasonInvalidPlacement, "%v; the reflectors stay as they are until it is mended", err)
+		plan.withoutRules(request)
 		return plan
 	}
 	field := newField(request, rules)
@@ -126,13 +126,28 @@ func Make(request Request) Plan {
 	}
 	switch plan.Topology {
 	case v1alpha1.TopologyMesh:
-		for _, name := range request.Standing {
-			plan.Leaving[name] = "the goal is the mesh"
-		}
+		plan.mesh(request)
 	case v1alpha1.TopologySingle:
 		single(request, field, &plan)
 	}
 	return plan
+}
+
+// withoutRules plans where the placement cannot be read: the mesh needs none.
+func (p *Plan) withoutRules(request Request) {
+	if request.Spec.Topology == v1alpha1.TopologyMesh {
+		p.Topology = v1alpha1.TopologyMesh
+		p.mesh(request)
+		return
+	}
+	p.stay(request)
+}
+
+// mesh gives up every reflector.
+func (p *Plan) mesh(request Request) {
+	for _, name := range request.Standing {
+		p.Leaving[name] = "the goal is the mesh"
+	}
 }
 
 // stay keeps what stands, whatever it is.
