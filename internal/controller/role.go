@@ -4,7 +4,6 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
-	"strings"
 
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
@@ -12,6 +11,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"tapetum.dev/tapetum/api/v1alpha1"
+	"tapetum.dev/tapetum/internal/calico/render"
 	"tapetum.dev/tapetum/internal/rollout"
 )
 
@@ -88,7 +88,7 @@ func roleBody(node *corev1.Node, role *rollout.NodeRole) ([]byte, types.PatchTyp
 func removals(node *corev1.Node) (labels, annotations map[string]any) {
 	labels, annotations = map[string]any{}, map[string]any{}
 	for key := range node.Labels {
-		if isRoleLabel(key) {
+		if render.IsRoleLabel(key) {
 			labels[key] = nil
 		}
 	}
@@ -96,10 +96,6 @@ func removals(node *corev1.Node) (labels, annotations map[string]any) {
 		annotations[v1alpha1.ClusterIDAnnotation] = nil
 	}
 	return labels, annotations
-}
-
-func isRoleLabel(key string) bool {
-	return key == v1alpha1.ReflectorLabel || strings.HasPrefix(key, v1alpha1.ServesLabelPrefix)
 }
 
 // clusterIDIsOurs: Tapetum wrote the cluster ID of the node, or wrote one that
@@ -119,7 +115,7 @@ func sharedKeys(node *corev1.Node) bool {
 		return others || !ours
 	}
 	for key := range node.Labels {
-		if isRoleLabel(key) && stays("f:labels", key) {
+		if render.IsRoleLabel(key) && stays("f:labels", key) {
 			return true
 		}
 	}

@@ -18,6 +18,7 @@ import (
 
 	"tapetum.dev/tapetum/api/v1alpha1"
 	"tapetum.dev/tapetum/internal/calico"
+	"tapetum.dev/tapetum/internal/calico/render"
 	"tapetum.dev/tapetum/internal/rollout"
 )
 
@@ -65,7 +66,7 @@ func (c *cluster) untouched(objects []client.Object) {
 			continue
 		}
 		labels, annotations := after.GetLabels(), after.GetAnnotations()
-		maps.DeleteFunc(labels, func(key, _ string) bool { return isRoleLabel(key) })
+		maps.DeleteFunc(labels, func(key, _ string) bool { return render.IsRoleLabel(key) })
 		delete(annotations, v1alpha1.ClusterIDAnnotation)
 		if diff := cmp.Diff(before.GetLabels(), labels); diff != "" {
 			c.t.Errorf("labels of %T %s (-before +after):\n%s", before, before.GetName(), diff)

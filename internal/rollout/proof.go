@@ -3,11 +3,10 @@ package rollout
 import (
 	"maps"
 	"slices"
-	"strings"
 
-	"tapetum.dev/tapetum/api/v1alpha1"
 	"tapetum.dev/tapetum/internal/bgp"
 	"tapetum.dev/tapetum/internal/calico"
+	"tapetum.dev/tapetum/internal/calico/render"
 	"tapetum.dev/tapetum/internal/inventory"
 )
 
@@ -106,27 +105,19 @@ func withRole(labels, role map[string]string) map[string]string {
 	if out == nil {
 		out = map[string]string{}
 	}
-	maps.DeleteFunc(out, func(key, _ string) bool { return isRoleLabel(key) })
+	maps.DeleteFunc(out, func(key, _ string) bool { return render.IsRoleLabel(key) })
 	maps.Copy(out, role)
 	return out
 }
 
-// isRoleLabel: the labels that make the role. Other keys under our prefix do not.
-func isRoleLabel(key string) bool {
-	return key == v1alpha1.ReflectorLabel || strings.HasPrefix(key, v1alpha1.ServesLabelPrefix)
-}
-
 func withMesh(configurations []calico.BGPConfiguration, enabled bool) []calico.BGPConfiguration {
 	out := slices.Clone(configurations)
-	i := slices.IndexFunc(out, func(c calico.BGPConfiguration) bool { return c.Name == defaultName })
+	i := slices.IndexFunc(out, func(c calico.BGPConfiguration) bool { return c.Name == calico.DefaultConfiguration })
 	if i < 0 {
 		out = append(out, calico.BGPConfiguration{})
 		i = len(out) - 1
-		out[i].Name = defaultName
+		out[i].Name = calico.DefaultConfiguration
 	}
 	out[i].Spec.NodeToNodeMeshEnabled = &enabled
 	return out
 }
-
-// defaultName is the name of the BGPConfiguration of the whole cluster.
-const defaultName = "default"

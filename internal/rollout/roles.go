@@ -38,7 +38,7 @@ func (s *state) repairRoles() *verdict {
 func roleLabels(labels map[string]string) map[string]string {
 	out := map[string]string{}
 	for key, value := range labels {
-		if isRoleLabel(key) {
+		if render.IsRoleLabel(key) {
 			out[key] = value
 		}
 	}

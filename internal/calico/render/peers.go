@@ -49,6 +49,12 @@ func RoleLabels(tier string, serves []string) map[string]string {
 	return out
 }
 
+// IsRoleLabel tells the labels that make the role. Other keys under our prefix do
+// not.
+func IsRoleLabel(key string) bool {
+	return key == v1alpha1.ReflectorLabel || strings.HasPrefix(key, v1alpha1.ServesLabelPrefix)
+}
+
 // Clients is the BGPPeer that makes every node without the role a client of the
 // reflectors that serve the group. One object, whatever the number of nodes, for
 // both address families.
