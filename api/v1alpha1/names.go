@@ -27,6 +27,13 @@ const (
 	// ServesLabelPrefix plus a group's name is on every reflector with which
 	// that group's clients peer.
 	ServesLabelPrefix = NodeKeyPrefix + "serves."
+	// HomeLabel on a client names the group (a shard of the clients) to which it
+	// belongs, where no label of the cluster's tells. It adds the sessions with the
+	// reflectors that serve the group.
+	HomeLabel = NodeKeyPrefix + "home"
+	// SettledLabel on a client says that its group's sessions were seen up; the
+	// catch-all BGPPeer leaves such nodes out. The value is the group's name.
+	SettledLabel = NodeKeyPrefix + "settled"
 	// CordonedAnnotation on a node says that the cordon was set to dedicate the
 	// node to route reflection, so it stays eligible.
 	CordonedAnnotation = NodeKeyPrefix + "cordoned"
@@ -34,6 +41,16 @@ const (
 	// ClusterIDAnnotation is Calico's: a node with it is a route reflector.
 	ClusterIDAnnotation = "projectcalico.org/RouteReflectorClusterID"
 
+	// ScaleDownDisabledAnnotation is cluster-autoscaler's: a node with it is not
+	// removed for being underused.
+	ScaleDownDisabledAnnotation = "cluster-autoscaler.kubernetes.io/scale-down-disabled"
+	// DoNotDisruptAnnotation is Karpenter's: a node with it is not disrupted
+	// voluntarily.
+	DoNotDisruptAnnotation = "karpenter.sh/do-not-disrupt"
+
+	// SourceAnnotation on the RouteReflectorAutoscaler names the object that it is
+	// kept in step with, as "Kind/name"; absent: a person's own.
+	SourceAnnotation = "tapetum.dev/source"
 	// MeshAnnotation on the RouteReflectorAutoscaler keeps, as JSON, what the
 	// mesh fields of BGPConfiguration/default were before Tapetum turned the
 	// mesh off.

@@ -47,7 +47,7 @@ type RouteReflectorAutoscalerStatus struct {
 	// +listMapKey=type
 	Conditions []metav1.Condition `json:"conditions,omitempty"`
 
-	// topology in force now (Mesh or Single so far), not the one asked for.
+	// topology in force now, not the one asked for.
 	// +optional
 	Topology Topology `json:"topology,omitempty"`
 
@@ -101,6 +101,9 @@ type ReflectorStatus struct {
 	Zone string `json:"zone,omitempty"`
 	// +optional
 	ClusterID string `json:"clusterID,omitempty"`
+	// tier is core, multi, quorum or rack.
+	// +optional
+	Tier string `json:"tier,omitempty"`
 	// +optional
 	State ReflectorState `json:"state,omitempty"`
 	// sessionsEstablished counts the expected sessions that are seen up, of both
@@ -115,6 +118,20 @@ type ReflectorStatus struct {
 type PlanStatus struct {
 	// topology that the plan asks for.
 	Topology Topology `json:"topology"`
+	// why this topology and this many reflectors, in a sentence or two.
+	// +optional
+	// +kubebuilder:validation:MaxLength=2048
+	Why string `json:"why,omitempty"`
+	// nextBorder is the number of nodes at which growth would change the topology
+	// by Auto; unset: none up to 100,000, or the topology is a person's choice.
+	// +optional
+	NextBorder *int32 `json:"nextBorder,omitempty"`
+	// nextTopology is what Auto would choose from nextBorder on.
+	// +optional
+	NextTopology Topology `json:"nextTopology,omitempty"`
+	// groups is the number of groups of clients that have reflectors of their own.
+	// +optional
+	Groups int32 `json:"groups,omitempty"`
 	// reflectors are the nodes that should be reflectors, sorted by name.
 	// +optional
 	// +listType=set

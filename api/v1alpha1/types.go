@@ -145,6 +145,13 @@ type RouteReflectorAutoscalerSpec struct {
 	// +kubebuilder:validation:Pattern=`^([a-z0-9]([-a-z0-9.]*[a-z0-9])?/)?[A-Za-z0-9]([-A-Za-z0-9_.]{0,61}[A-Za-z0-9])?$`
 	ZoneLabel string `json:"zoneLabel,omitempty"`
 
+	// rackLabel is the node label that tells the racks of topology Hierarchy.
+	// Unset: the zones are the racks.
+	// +optional
+	// +kubebuilder:validation:MaxLength=317
+	// +kubebuilder:validation:Pattern=`^(([a-z0-9]([-a-z0-9.]*[a-z0-9])?/)?[A-Za-z0-9]([-A-Za-z0-9_.]{0,61}[A-Za-z0-9])?)?$`
+	RackLabel string `json:"rackLabel,omitempty"`
+
 	// +optional
 	// +kubebuilder:default={}
 	Placement Placement `json:"placement,omitempty"`
@@ -267,7 +274,36 @@ type Placement struct {
 	// reflectors).
 	// +optional
 	AllowCordoned *metav1.LabelSelector `json:"allowCordoned,omitempty"`
+
+	// pinned names nodes that are chosen before all others, and kept, as long as
+	// they can be reflectors at all.
+	// +optional
+	// +listType=set
+	// +kubebuilder:validation:MaxItems=100
+	// +kubebuilder:validation:items:MinLength=1
+	// +kubebuilder:validation:items:MaxLength=253
+	Pinned []string `json:"pinned,omitempty"`
+
+	// protectFrom lists the autoscalers of nodes that are asked, by an annotation
+	// on every reflector's node, not to remove it: ClusterAutoscaler
+	// (cluster-autoscaler.kubernetes.io/scale-down-disabled) and Karpenter
+	// (karpenter.sh/do-not-disrupt). The annotation goes with the role.
+	// +optional
+	// +listType=set
+	// +kubebuilder:validation:MaxItems=2
+	ProtectFrom []NodeAutoscaler `json:"protectFrom,omitempty"`
 }
+
+// NodeAutoscaler is something that removes nodes by itself.
+//
+// +kubebuilder:validation:Enum=ClusterAutoscaler;Karpenter
+type NodeAutoscaler string
+
+// Node autoscalers.
+const (
+	ClusterAutoscaler NodeAutoscaler = "ClusterAutoscaler"
+	Karpenter         NodeAutoscaler = "Karpenter"
+)
 
 // PreferTerm weighs nodes for placement.
 type PreferTerm struct {

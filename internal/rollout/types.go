@@ -9,6 +9,7 @@ import (
 	"tapetum.dev/tapetum/api/v1alpha1"
 	"tapetum.dev/tapetum/internal/calico"
 	"tapetum.dev/tapetum/internal/inventory"
+	"tapetum.dev/tapetum/internal/topology"
 )
 
 // Input is all that a decision depends on.
@@ -29,6 +30,8 @@ type Input struct {
 	// served but unavailable, a cache that is incomplete).
 	Frozen string
 
+	// TagFilter tells whether, and on which nodes, Calico can do the tag filter.
+	TagFilter topology.TagFilterSupport
 	// Load is the number of pod-network pods of candidates, 0 also for a node
 	// that owns no address block. Only of nodes that Output.AskLoad named; a node
 	// that was asked for and is missing is not known. Nil: not asked yet.
@@ -53,11 +56,16 @@ type Output struct {
 // Action is the kind of a step.
 type Action string
 
-// Actions. Each is one write.
+// Actions. Each is one write, but for SetHomes, which is one for each node named: in
+// any order, and harmless when only some of them are done.
 const (
 	CreatePeer      Action = "CreatePeer"
 	PatchPeer       Action = "PatchPeer"
 	DeletePeer      Action = "DeletePeer"
+	CreateFilter    Action = "CreateFilter"
+	PatchFilter     Action = "PatchFilter"
+	DeleteFilter    Action = "DeleteFilter"
+	SetHomes        Action = "SetHomes"
 	SetRole         Action = "SetRole"
 	ClearRole       Action = "ClearRole"
 	MeshOff         Action = "MeshOff"
@@ -93,6 +101,10 @@ type Step struct {
 
 	// Peer to create, to patch to, or to delete (CreatePeer, PatchPeer, DeletePeer).
 	Peer *calico.BGPPeer
+	// Filter to create, to patch to, or to delete (CreateFilter, PatchFilter, DeleteFilter).
+	Filter *calico.BGPFilter
+	// Homes to apply (SetHomes): complete labels of ours on clients.
+	Homes []NodeRole
 	// NodeStatus to create, patch to or delete (CreateStatus, PatchStatus, DeleteStatus).
 	NodeStatus *calico.CalicoNodeStatus
 	// Role to apply (SetRole, ClearRole).
@@ -134,12 +146,15 @@ func (s *Step) brief() string {
 // String tells the step and why, in one line.
 func (s *Step) String() string { return s.brief() + ": " + s.Why }
 
-// NodeRole is what server-side apply writes on a node. No labels and no cluster
-// ID: the apply removes all that is ours.
+// NodeRole is what server-side apply writes on a node: all labels and annotations of
+// ours that it shall have (role, home, protection). What is not in it and ours, the
+// apply removes.
 type NodeRole struct {
 	Node, UID string
 	Labels    map[string]string
-	ClusterID string
+	// Annotations that protect the node from autoscalers; the cluster ID is apart.
+	Annotations map[string]string
+	ClusterID   string
 }
 
 // MeshFields are the mesh fields of BGPConfiguration/default. It is also the

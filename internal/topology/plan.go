@@ -9,13 +9,23 @@ import (
 	"tapetum.dev/tapetum/internal/inventory"
 )
 
-// Tier and group of topologies that need no other.
+// Tiers of reflectors. They differ in how they peer with each other.
 const (
-	// TierCore is the only tier of Single.
+	// TierCore reflectors share one cluster ID and are pinned to each other: those
+	// of Single, and the spine of Hierarchy.
 	TierCore = "core"
-	// GroupAll is the group of all clients.
-	GroupAll = "all"
+	// TierMulti reflectors have a cluster ID each; one BGPPeer joins them to each
+	// other and to the core.
+	TierMulti = "multi"
+	// TierQuorum reflectors share one cluster ID; the same BGPPeer joins them.
+	TierQuorum = "quorum"
+	// TierRack reflectors have one cluster ID a rack, and peer with the core only.
+	TierRack = "rack"
 )
+
+// GroupAll is the group of all clients that are in no other: in Single of all, else
+// of new ones that have no group yet (the catch-all).
+const GroupAll = "all"
 
 // Clocks that a plan keeps between two passes.
 const (
@@ -43,6 +53,11 @@ type Request struct {
 	ClusterAS uint32
 	// Standing reflectors of ours, the most senior first.
 	Standing []string
+	// Previous is the topology that the last plan chose; "": not known. Auto needs
+	// it so as not to go back and forth.
+	Previous v1alpha1.Topology
+	// TagFilter tells whether, and on which nodes, Calico can do the tag filter.
+	TagFilter TagFilterSupport
 	// Chosen are nodes that an earlier pass has picked; they come first, so that
 	// a rollout does not change its mind between two steps.
 	Chosen []string
@@ -55,11 +70,25 @@ type Request struct {
 
 // Plan is a goal.
 type Plan struct {
-	// Topology is Mesh or Single.
+	// Topology chosen, never Auto.
 	Topology v1alpha1.Topology
+	// Why this topology, in a sentence or two, for a person.
+	Why string
+	// NextBorder is the number of nodes at which Auto would change the topology to
+	// NextTopology if the cluster grew; 0: none, or the topology is not Auto's choice.
+	NextBorder   int
+	NextTopology v1alpha1.Topology
 	// Reflectors, in the order in which they are to be promoted: those that stay
 	// (most senior first), then the new ones.
 	Reflectors []Reflector
+	// Groups of clients that have reflectors of their own, sorted by name; without
+	// GroupAll.
+	Groups []Group
+	// Homes gives the group of every node that should carry a home label. A node
+	// that belongs to a group by home and is not in here is left as it is.
+	Homes map[string]string
+	// TagFilter: the peering of the reflectors carries the tag filter.
+	TagFilter bool
 	// Leaving tells why a standing reflector is not in the plan.
 	Leaving map[string]string
 	// AskLoad: the choice depends on the load of these; plan again with it.
@@ -81,6 +110,36 @@ type Reflector struct {
 	Node, Zone, ClusterID, Tier string
 	// Serves are the groups whose clients peer with it.
 	Serves []string
+}
+
+// Group is a part of the clients that peers with the same reflectors: those that
+// serve it.
+type Group struct {
+	// Name is at most 56 characters, and valid in the key and as the value of a label.
+	Name string
+	// Label and Value tell the clients by a label that the cluster has anyway.
+	// Label "": by v1alpha1.HomeLabel.
+	Label, Value string
+}
+
+// ByHome tells whether the clients carry a home label of ours.
+func (g Group) ByHome() bool { return g.Label == "" }
+
+// TagFilterSupport tells whether the tag filter (see docs/design/topologies.md) can
+// be relied on.
+type TagFilterSupport struct {
+	// Cluster: the schema of BGPFilter has what it takes, and Calico is v3.32 or newer.
+	Cluster bool
+	// Why not, for a person; "" where Cluster is true.
+	Why string
+	// Nodes on which calico-node is v3.32 or newer. Only these can be reflectors
+	// that carry the filter. Nil: all, where Cluster is true.
+	Nodes map[string]bool
+}
+
+// On tells whether the node can carry the tag filter.
+func (t TagFilterSupport) On(node string) bool {
+	return t.Cluster && (t.Nodes == nil || t.Nodes[node])
 }
 
 // Problem is something a person must know of.
