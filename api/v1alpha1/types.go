@@ -165,6 +165,41 @@ type RouteReflectorAutoscalerSpec struct {
 	// +optional
 	// +kubebuilder:default={}
 	Rollout Rollout `json:"rollout,omitempty"`
+
+	// sessions are options of all BGP sessions with route reflectors. What is unset
+	// stays as it is: at first as it was in the node-to-node mesh. A change goes
+	// from one reflector to the next, because it restarts sessions.
+	// +optional
+	Sessions *Sessions `json:"sessions,omitempty"`
+}
+
+// Sessions are options of BGP sessions.
+type Sessions struct {
+	// password names the key of a Secret in calico-node's namespace. Change the
+	// reference, not the Secret: Calico takes up a Secret's new content on all
+	// nodes at once, which restarts every session at once.
+	// +optional
+	Password *SecretKey `json:"password,omitempty"`
+	// maxRestartSeconds is BGP's graceful restart time.
+	// +optional
+	// +kubebuilder:validation:Minimum=1
+	// +kubebuilder:validation:Maximum=4095
+	MaxRestartSeconds *int32 `json:"maxRestartSeconds,omitempty"`
+	// keepaliveSeconds is BGP's keepalive time.
+	// +optional
+	// +kubebuilder:validation:Minimum=1
+	// +kubebuilder:validation:Maximum=3600
+	KeepaliveSeconds *int32 `json:"keepaliveSeconds,omitempty"`
+}
+
+// SecretKey is a key of a Secret.
+type SecretKey struct {
+	// +kubebuilder:validation:MinLength=1
+	// +kubebuilder:validation:MaxLength=253
+	Name string `json:"name"`
+	// +kubebuilder:validation:MinLength=1
+	// +kubebuilder:validation:MaxLength=253
+	Key string `json:"key"`
 }
 
 // Scaling says how many reflectors there should be.
