@@ -74,6 +74,10 @@ generate-check: ## Fail where generated files are not what "make generate" write
 bench: ## Run the benchmarks
 	$(GO) test -run '^$$' -bench . -benchmem $(BENCH_FLAGS) ./...
 
+.PHONY: performance
+performance: controlplane ## Run the benchmarks of docs/performance.md and write its tables
+	$(GO) run ./tools/performance
+
 .PHONY: clean
 clean: ## Remove what was built here; the control plane in the user's cache stays
 	rm -rf bin dist

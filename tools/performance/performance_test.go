@@ -1,0 +1,60 @@
+package main
+
+import (
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+)
+
+const printed = `goos: linux
+BenchmarkEvent/5000/no-change-2    3   2551045 ns/op   25.00 bgppeers   0 client-writes   0 peer-writes   25.00 reflectors   0 role-writes   2234289 B/op   190 allocs/op
+BenchmarkProof/5000/step-2   3   12545565 ns/op   3081224 B/op   5606 allocs/op
+PASS
+`
+
+func TestTablesReplaceWhatWasThere(t *testing.T) {
+	dir := t.TempDir()
+	page, from := filepath.Join(dir, "page.md"), filepath.Join(dir, "bench.txt")
+	write(t, page, "# Head\n"+begin+"old\n"+end+"\ntail\n")
+	write(t, from, printed)
+	if err := run(page, from); err != nil {
+		t.Fatal(err)
+	}
+	text, err := os.ReadFile(page)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, want := range []string{
+		"# Head\n" + begin, end + "\ntail\n",
+		"| 5,000 | no change | 2.6 ms | 2.2 MB | 190 | 25 | 25 | 0, 0, 0 | 890 ms, 14,920 BGPPeers |\n",
+		"| 5,000 | step | 12.5 ms | 3.1 MB | 5,606 |\n",
+	} {
+		if !strings.Contains(string(text), want) {
+			t.Errorf("no %q in:\n%s", want, text)
+		}
+	}
+	if strings.Contains(string(text), "old") {
+		t.Error("the old tables are still there")
+	}
+}
+
+func TestPageWithoutMarkersIsLeftAlone(t *testing.T) {
+	dir := t.TempDir()
+	page, from := filepath.Join(dir, "page.md"), filepath.Join(dir, "bench.txt")
+	write(t, page, "# Head\n")
+	write(t, from, printed)
+	if err := run(page, from); err == nil {
+		t.Fatal("a page without the markers was written")
+	}
+	if text, err := os.ReadFile(page); err != nil || string(text) != "# Head\n" {
+		t.Errorf("the page is now %q, %v", text, err)
+	}
+}
+
+func write(t *testing.T, path, text string) {
+	t.Helper()
+	if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
+		t.Fatal(err)
+	}
+}
