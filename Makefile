@@ -22,7 +22,7 @@ export GOFLAGS := $(strip $(GOFLAGS) -buildvcs=false)
 help: ## List the targets
 	@awk 'BEGIN { FS = ":.*## " } \
 		/^##@/ { printf "\n%s\n", substr($$0, 5) } \
-		/^[a-z-]+:.*## / { printf "  %-16s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
+		/^[a-z0-9-]+:.*## / { printf "  %-16s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
 
 .PHONY: build
 build: ## Build bin/tapetum, a static binary
@@ -40,6 +40,10 @@ controlplane: ## Build kube-apiserver and etcd for demo and tests, once, into th
 bird: ## Fetch BIRD 1.6, against which the BGP model is checked, once, into the user's cache (needs apt-get and dpkg, not root)
 	@$(GO) run ./tools/bird
 
+.PHONY: e2e
+e2e: controlplane bird build ## Measure on kernels and BIRDs of this machine what every transition and fault costs; REPORT=FILE writes the table into a document, E2E_REPORT=FILE JSON, E2E_FLAGS="-list" passes flags on (Linux, root or user namespaces)
+	$(GO) run ./tools/e2e -controller $(BINARY) -report '$(REPORT)' $(E2E_FLAGS)
+
 .PHONY: image
 image: ## Build the container image into dist/ (OCI layout and docker archive) and check that it runs
 	@mkdir -p dist
@@ -51,6 +55,7 @@ image: ## Build the container image into dist/ (OCI layout and docker archive) a
 .PHONY: test
 test: controlplane ## Run all tests, those against a real API server and BIRD included; TEST_FLAGS="-run X" passes flags on
 	@$(MAKE) bird || echo "the tests against BIRD are skipped (but fail where CI=true)"
+	@$(GO) run ./tools/e2e -check || echo "the tests on kernels' routes are skipped (but fail where CI=true)"
 	$(GO) test -timeout 30m $(TEST_FLAGS) ./...
 
 .PHONY: lint

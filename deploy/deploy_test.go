@@ -125,8 +125,8 @@ func rights(t *testing.T, admin kubernetes.Interface) {
 		}
 	}
 	policy := right{group: v1alpha1.GroupVersion.Group, resource: "routereflectorautoscalers"}
-	each(&allowed, "get list watch patch", policy)
-	each(&denied, "create update delete deletecollection", policy)
+	each(&allowed, "get list watch create patch", policy)
+	each(&denied, "update delete deletecollection", policy)
 	policy.sub = "status"
 	each(&allowed, "patch", policy)
 
@@ -134,8 +134,8 @@ func rights(t *testing.T, admin kubernetes.Interface) {
 	each(&denied, "create update delete deletecollection proxy", right{resource: "nodes"})
 	each(&denied, "patch update", right{resource: "nodes", sub: "status"})
 	each(&denied, "get create", right{resource: "nodes", sub: "proxy"})
-	each(&allowed, "list", right{resource: "pods"})
-	each(&denied, "get watch create patch update delete", right{resource: "pods"})
+	each(&allowed, "list watch", right{resource: "pods"})
+	each(&denied, "get create patch update delete", right{resource: "pods"})
 	each(&denied, "create", right{resource: "pods", sub: "exec"})
 	each(&denied, "create", right{resource: "pods", sub: "eviction"})
 
@@ -146,10 +146,14 @@ func rights(t *testing.T, admin kubernetes.Interface) {
 		each(&denied, "delete deletecollection", right{group: group, resource: "bgpconfigurations"})
 		each(&allowed, "get list watch create patch delete", right{group: group, resource: "caliconodestatuses"})
 		each(&denied, "patch update", right{group: group, resource: "caliconodestatuses", sub: "status"})
-		for _, resource := range []string{"clusterinformations", "blockaffinities", "bgpfilters", "ippools"} {
+		each(&allowed, "get list watch create patch delete", right{group: group, resource: "bgpfilters"})
+		each(&denied, "update deletecollection", right{group: group, resource: "bgpfilters"})
+		for _, resource := range []string{"clusterinformations", "blockaffinities", "ippools"} {
 			each(&allowed, "get list watch", right{group: group, resource: resource})
 			each(&denied, "create patch update delete", right{group: group, resource: resource})
 		}
+		each(&allowed, "get list watch", right{group: group, resource: "kubecontrollersconfigurations"})
+		each(&denied, "create patch update delete", right{group: group, resource: "kubecontrollersconfigurations"})
 		each(&denied, "get list create patch", right{group: group, resource: "networkpolicies"})
 		each(&denied, "get list create patch", right{group: group, resource: "felixconfigurations"})
 	}
@@ -256,6 +260,13 @@ func admissionPolicies(t *testing.T, version schema.GroupVersion) {
 		{name: "role of a node", do: onNode(`{"metadata":{
 			"labels":{"` + v1alpha1.ReflectorLabel + `":"1","` + v1alpha1.ServesLabelPrefix + `all":""},
 			"annotations":{"` + v1alpha1.ClusterIDAnnotation + `":"224.0.0.1"}}}`)},
+		{name: "group of a client", do: onNode(`{"metadata":{"labels":{"` + v1alpha1.HomeLabel + `":"a-1","` + v1alpha1.SettledLabel + `":"a-1"}}}`)},
+		{name: "group taken away", do: onNode(`{"metadata":{"labels":{"` + v1alpha1.HomeLabel + `":null,"` + v1alpha1.SettledLabel + `":null}}}`)},
+		{name: "protection", do: onNode(`{"metadata":{"annotations":{"` + v1alpha1.ScaleDownDisabledAnnotation + `":"true","` + v1alpha1.DoNotDisruptAnnotation + `":"true"}}}`)},
+		{name: "protection turned into its opposite", do: onNode(`{"metadata":{"annotations":{"` + v1alpha1.DoNotDisruptAnnotation + `":"false"}}}`), refused: true},
+		{name: "protection taken away", do: onNode(`{"metadata":{"annotations":{"` + v1alpha1.ScaleDownDisabledAnnotation + `":null,"` + v1alpha1.DoNotDisruptAnnotation + `":null}}}`)},
+		{name: "another key of ours", do: onNode(`{"metadata":{"labels":{"` + v1alpha1.NodeKeyPrefix + `x":"y"}}}`), refused: true},
+		{name: "cordon by annotation", do: onNode(`{"metadata":{"annotations":{"` + v1alpha1.CordonedAnnotation + `":""}}}`), refused: true},
 		{name: "role taken away", do: onNode(`{"metadata":{
 			"labels":{"` + v1alpha1.ReflectorLabel + `":null,"` + v1alpha1.ServesLabelPrefix + `all":null},
 			"annotations":{"` + v1alpha1.ClusterIDAnnotation + `":null}}}`)},
@@ -283,12 +294,70 @@ func admissionPolicies(t *testing.T, version schema.GroupVersion) {
 			}
 		})
 	}
+	for resource, spec := range map[string]string{
+		"bgpfilters": `{"exportV4":[{"action":"Reject"}]}`, "bgppeers": `{"nodeSelector":"all()","peerSelector":"has(x)"}`,
+	} {
+		t.Run(resource, func(t *testing.T) {
+			onlyOwn(t, version, admin.Resource(version.WithResource(resource)), tapetum.Resource(version.WithResource(resource)), spec)
+		})
+	}
 	t.Run("others are not bound", func(t *testing.T) {
 		_, err := admin.Resource(nodes).Patch(t.Context(), "n1", types.MergePatchType, []byte(`{"metadata":{"labels":{"zone":"b"}}}`), metav1.PatchOptions{})
 		if err != nil {
 			t.Error(err)
 		}
 	})
+}
+
+// onlyOwn: Tapetum may write what carries its label, and nothing else.
+func onlyOwn(t *testing.T, version schema.GroupVersion, admin, tapetum dynamic.ResourceInterface, spec string) {
+	kind := "BGPPeer"
+	if strings.Contains(spec, "exportV4") {
+		kind = "BGPFilter"
+	}
+	object := func(name, metadata string) string {
+		return `{"apiVersion":"` + version.String() + `","kind":"` + kind + `","metadata":{"name":"` + name + `"` + metadata + `},"spec":` + spec + `}`
+	}
+	const label = `,"labels":{"` + v1alpha1.ManagedByLabel + `":"` + v1alpha1.ManagedByValue + `"}`
+	const packed = `,"annotations":{"projectcalico.org/metadata":"{\"labels\":{\"` + v1alpha1.ManagedByLabel + `\":\"` + v1alpha1.ManagedByValue + `\"}}"}`
+	refused := func(what string, err error) {
+		t.Helper()
+		if err == nil || !strings.Contains(err.Error(), "Tapetum changes only") {
+			t.Errorf("%s: error %v, want a refusal", what, err)
+		}
+	}
+	creating := func(text string) error {
+		var o unstructured.Unstructured
+		if err := o.UnmarshalJSON([]byte(text)); err != nil {
+			t.Fatal(err)
+		}
+		_, err := tapetum.Create(t.Context(), &o, metav1.CreateOptions{})
+		return err
+	}
+	note := func(name, patch string) error {
+		return patching(tapetum, name)(patch)(t.Context(), metav1.PatchOptions{})
+	}
+	const annotate = `{"metadata":{"annotations":{"note":"x"}}}`
+
+	create(t, admin, object("foreign", ""))
+	awaitDenied(t, patching(tapetum, "foreign")(annotate))
+	refused("patch of somebody's", note("foreign", annotate))
+	refused("adopting somebody's", note("foreign", `{"metadata":{`+label[1:]+`}}`))
+	refused("deleting somebody's", tapetum.Delete(t.Context(), "foreign", metav1.DeleteOptions{}))
+	refused("creating without the label", creating(object("plain", "")))
+
+	create(t, admin, object("packed", packed))
+	allowed := func(what string, err error) {
+		t.Helper()
+		if err != nil {
+			t.Errorf("%s: %v", what, err)
+		}
+	}
+	allowed("creating with the label", creating(object("own", label)))
+	allowed("patch of its own", note("own", annotate))
+	allowed("patch of its own, packed", note("packed", annotate))
+	refused("giving its own away", note("own", `{"metadata":{"labels":null}}`))
+	allowed("deleting its own", tapetum.Delete(t.Context(), "own", metav1.DeleteOptions{}))
 }
 
 // write is one write to the API server.

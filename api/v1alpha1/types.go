@@ -91,7 +91,17 @@ const (
 	GateDelay Gate = "Delay"
 )
 
-// RouteReflectorAutoscalerSpec is what a user asks for.
+// RouteReflectorAutoscalerSpec is what a user asks for. What contradicts itself is
+// refused here where the object alone shows it; package topology has the same rules,
+// in the same words, for policies that come from a file.
+//
+// +kubebuilder:validation:XValidation:rule="self.topology == 'Mesh' || self.limits.reflectorFailures < self.scaling.max",message="limits.reflectorFailures must be less than scaling.max"
+// +kubebuilder:validation:XValidation:rule="self.topology != 'Multi' || self.reflectorsPerClient <= self.scaling.max",message="reflectorsPerClient must not be greater than scaling.max"
+// +kubebuilder:validation:XValidation:rule="self.topology != 'Multi' || self.limits.reflectorFailures < self.reflectorsPerClient",message="limits.reflectorFailures must be less than reflectorsPerClient, else a client can lose all its route reflectors"
+// +kubebuilder:validation:XValidation:rule="self.topology != 'Multi' || self.reflectorsPerClient * self.reflectorsPerClient <= self.limits.pathsPerRoute",message="reflectorsPerClient squared is the number of paths a route in Multi: it must not be greater than limits.pathsPerRoute"
+// +kubebuilder:validation:XValidation:rule="self.topology != 'Single' || self.scaling.min <= self.limits.pathsPerRoute",message="scaling.min is the least number of paths a route in Single: it must not be greater than limits.pathsPerRoute"
+// +kubebuilder:validation:XValidation:rule="self.topology in ['Mesh', 'Hierarchy'] || self.scaling.min <= self.limits.sessionsPerReflector + 1",message="scaling.min is the least number of route reflectors that peer with each other: it must not be greater than limits.sessionsPerReflector and 1"
+// +kubebuilder:validation:XValidation:rule="self.topology == 'Mesh' || !has(self.placement.pinned) || size(self.placement.pinned) <= self.scaling.max",message="placement.pinned must not name more nodes than scaling.max"
 type RouteReflectorAutoscalerSpec struct {
 	// mode is Apply, DryRun (plan into status, write nothing else) or Paused.
 	// +optional
@@ -206,6 +216,8 @@ type SecretKey struct {
 //
 // +kubebuilder:validation:XValidation:rule="!has(self.min) || !has(self.max) || self.min <= self.max",message="scaling.min must not be greater than scaling.max"
 // +kubebuilder:validation:XValidation:rule="!(has(self.nodesPerReflector) && has(self.ladder))",message="set only one of scaling.nodesPerReflector and scaling.ladder"
+// +kubebuilder:validation:XValidation:rule="!has(self.ladder) || self.ladder.map(s, s.nodes).isSorted()",message="scaling.ladder is out of order: list its steps by ascending nodes"
+// +kubebuilder:validation:XValidation:rule="!has(self.ladder) || self.ladder.all(s, self.ladder.all(t, t.nodes <= s.nodes || t.reflectors >= s.reflectors))",message="scaling.ladder is out of order: a step with more nodes must not have fewer reflectors"
 type Scaling struct {
 	// min is the least number of reflectors.
 	// +optional

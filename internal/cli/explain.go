@@ -7,6 +7,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"tapetum.dev/tapetum/api/v1alpha1"
 	"tapetum.dev/tapetum/internal/bgp"
 	"tapetum.dev/tapetum/internal/dump"
 	"tapetum.dev/tapetum/internal/inventory"
@@ -17,9 +18,58 @@ func init() { register(newExplainCommand) }
 func newExplainCommand() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "explain",
-		Short: "Say why a node is or is not a route reflector, or how a route gets from one node to another",
+		Short: "Say why this topology, why a node is or is not a route reflector, or how a route gets from one node to another",
 	}
-	cmd.AddCommand(newExplainNodeCommand(), newExplainPairCommand())
+	cmd.AddCommand(newExplainTopologyCommand(), newExplainNodeCommand(), newExplainPairCommand())
+	return cmd
+}
+
+func newExplainTopologyCommand() *cobra.Command {
+	var input inputFlags
+	var policyFile string
+	cmd := &cobra.Command{
+		Use:   "topology",
+		Short: "Say which topology the policy makes of the cluster, why, and from how many nodes on another",
+		Long: `Says which topology the policy (that of --policy, else the one in the input, else the
+defaults) makes of the cluster, and why; what each of the others would be and cost, or
+why it cannot be; and at how many nodes Auto would change to another.
+` + inputHelp + `
+
+Costs are milliseconds of CPU on every node for a change of one node; what they are
+made of is in docs/policy.md.`,
+		Args: cobra.NoArgs,
+	}
+	output := addOutput(cmd, formatTable, formatJSON, formatYAML)
+	input.add(cmd)
+	cmd.Flags().StringVar(&policyFile, "policy", "", "`file` with a RouteReflectorAutoscaler")
+	cmd.RunE = func(cmd *cobra.Command, _ []string) error {
+		if err := output.check(); err != nil {
+			return err
+		}
+		policy := (*v1alpha1.RouteReflectorAutoscaler)(nil)
+		if policyFile != "" {
+			var err error
+			if policy, err = readPolicyFile(policyFile); err != nil {
+				return err
+			}
+		}
+		cluster, err := input.read(cmd)
+		if err != nil {
+			return err
+		}
+		spec := policyOf(cluster)
+		if policy != nil {
+			spec = policy.Spec.WithDefaults()
+		}
+		told, err := explainTopology(cluster, spec, time.Now())
+		if err != nil {
+			return err
+		}
+		if output.value != formatTable {
+			return printData(cmd.OutOrStdout(), output.value, told)
+		}
+		return told.print(cmd.OutOrStdout())
+	}
 	return cmd
 }
 

@@ -12,6 +12,7 @@ func TestExplain(t *testing.T) {
 		code int
 		args []string
 	}{
+		{"explain-small.txt", 0, []string{"topology", "-f", meshFile}},
 		{"explain-reflector.txt", 0, []string{"node", "rr-1", "-f", setups + "/hard-way.yaml"}},
 		{"explain-worker.txt", 0, []string{"node", "worker-1", "-f", setups + "/hard-way.yaml"}},
 		{"explain-windows.txt", 0, []string{"node", "node-win", "-f", meshFile}},

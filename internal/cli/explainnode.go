@@ -9,7 +9,6 @@ import (
 	"tapetum.dev/tapetum/api/v1alpha1"
 	"tapetum.dev/tapetum/internal/bgp"
 	"tapetum.dev/tapetum/internal/calico"
-	"tapetum.dev/tapetum/internal/calico/render"
 	"tapetum.dev/tapetum/internal/dump"
 	"tapetum.dev/tapetum/internal/inventory"
 	"tapetum.dev/tapetum/internal/topology"
@@ -82,13 +81,7 @@ func whyReflector(node *inventory.Node, reflector, ours bool, bad error) string 
 // whatIsPlanned says what the policy makes of a node. The load of nodes is not
 // known here, so among equals another may be chosen in the end.
 func whatIsPlanned(c *dump.Cluster, policy v1alpha1.RouteReflectorAutoscalerSpec, name string, now time.Time) string {
-	request := topology.Request{
-		Spec: policy, Nodes: c.Nodes, ClusterAS: calico.GlobalAS(c.Configurations), Now: now, Load: map[string]int{},
-		Standing: render.Read(c.Nodes, c.Peers, c.Statuses).Reflectors,
-	}
-	if c.Autoscaler != nil && c.Autoscaler.Status.Plan != nil {
-		request.Chosen = c.Autoscaler.Status.Plan.Reflectors
-	}
+	request := planRequest(c, policy, now)
 	plan := topology.Make(request)
 	var others []string
 	for _, reflector := range plan.Reflectors {

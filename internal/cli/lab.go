@@ -42,18 +42,20 @@ func newLabCommand() *cobra.Command {
 behave as kubelet and calico-node do: they register, derive their BGP sessions from
 what the API says, take as long as real ones to bring them up, and report them.
 
-"lab demo" tells a whole story with the controller. "lab up" starts a lab and leaves
+"lab demo" tells a whole story with the controller, "lab walk" goes through all
+topologies. "lab up" starts a lab and leaves
 the rest to you; the other commands let things happen to the nodes of a running lab.`,
 	}
 	cmd.PersistentFlags().StringVar(&dir, "dir", defaultLabDir(), "`folder` of the lab")
 	cmd.AddCommand(
-		newLabDemoCommand(), newLabUpCommand(&dir),
+		newLabDemoCommand(), newLabWalkCommand(), newLabUpCommand(&dir),
 		labNodes(&dir, "kill", "Cut the power of nodes: their neighbors keep their routes until BGP's hold time is over"),
 		labNodes(&dir, "revive", "Give nodes their power back"),
 		labNodes(&dir, "cordon", "Make nodes unschedulable"),
 		labNodes(&dir, "uncordon", "Make nodes schedulable again"),
 		labNodes(&dir, "delete", "Take nodes away, machine and all"),
-		newLabAddCommand(&dir), newLabStormCommand(&dir), newLabStopAPICommand(&dir), newLabStatusCommand(&dir),
+		newLabAddCommand(&dir), newLabStormCommand(&dir), newLabStopAPICommand(&dir), newLabVersionCommand(&dir),
+		newLabStatusCommand(&dir),
 	)
 	return cmd
 }
@@ -121,6 +123,16 @@ func newLabStopAPICommand(dir *string) *cobra.Command {
 	}
 }
 
+func newLabVersionCommand(dir *string) *cobra.Command {
+	return &cobra.Command{
+		Use: "calico-version VERSION [NODE...]", Short: "Bring calico-node on nodes, or without names all of Calico, to another version",
+		Example: "  tapetum lab calico-version v3.31.0 node-007", Args: cobra.MinimumNArgs(1),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			return ask(cmd, *dir, lab.Request{Command: "calico-version", Version: args[0], Nodes: args[1:]})
+		},
+	}
+}
+
 func newLabStatusCommand(dir *string) *cobra.Command {
 	return &cobra.Command{
 		Use: "status", Short: "Tell how the lab is: nodes, sessions, routes missing and lost", Args: cobra.NoArgs,
@@ -140,26 +152,40 @@ func duration(text string) (time.Duration, error) {
 
 // labFlags are those of "up" and "demo".
 type labFlags struct {
-	nodes, zones int
-	seed         uint64
-	group        string
-	dualStack    bool
-	verbose      bool
+	nodes, zones, racks int
+	seed                uint64
+	group, version      string
+	dualStack           bool
+	verbose             bool
 }
 
-func (f *labFlags) add(cmd *cobra.Command) {
+func (f *labFlags) add(cmd *cobra.Command) { f.addWith(cmd, lab.DefaultOptions().Nodes) }
+
+// addWith adds them with another default for the number of nodes.
+func (f *labFlags) addWith(cmd *cobra.Command, nodes int) {
 	defaults := lab.DefaultOptions()
 	flags := cmd.Flags()
-	flags.IntVar(&f.nodes, "nodes", defaults.Nodes, "`number` of nodes")
+	flags.IntVar(&f.nodes, "nodes", nodes, "`number` of nodes")
 	flags.IntVar(&f.zones, "zones", defaults.Zones, "`number` of zones")
 	flags.Uint64Var(&f.seed, "seed", defaults.Seed, "`seed` of the simulated sessions")
 	flags.StringVar(&f.group, "calico-group", "v3", "`group` of Calico's kinds: v3 (projectcalico.org) or v1 (crd.projectcalico.org)")
+}
+
+// addMore adds the flags of labs that the demo's story does without.
+func (f *labFlags) addMore(cmd *cobra.Command) {
+	flags := cmd.Flags()
+	flags.IntVar(&f.racks, "racks", 0, "`number` of racks, told by the node label "+lab.RackLabel+" (0: no such label)")
+	flags.StringVar(&f.version, "calico-version", lab.DefaultOptions().CalicoVersion, "`version` of Calico")
 }
 
 func (f *labFlags) options(dir string) (lab.Options, error) {
 	o := lab.DefaultOptions()
 	o.Nodes, o.Zones, o.Seed, o.DualStack, o.Dir = f.nodes, f.zones, f.seed, f.dualStack, dir
 	o.ControlPlanes = min(f.zones, f.nodes)
+	o.Racks = f.racks
+	if f.version != "" {
+		o.CalicoVersion = f.version
+	}
 	switch f.group {
 	case "v3":
 		o.Group = calico.GroupV3
@@ -180,6 +206,7 @@ func newLabUpCommand(dir *string) *cobra.Command {
 		},
 	}
 	flags.add(cmd)
+	flags.addMore(cmd)
 	cmd.Flags().BoolVar(&flags.dualStack, "dual-stack", false, "nodes have IPv6 addresses as well")
 	cmd.Flags().BoolVar(&flags.verbose, "verbose", false, "show what etcd and kube-apiserver print")
 	return cmd

@@ -6,15 +6,21 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"strings"
 
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	"k8s.io/client-go/discovery"
 	"k8s.io/client-go/rest"
 
 	"tapetum.dev/tapetum/api/v1alpha1"
+	"tapetum.dev/tapetum/internal/calico"
+	"tapetum.dev/tapetum/internal/calico/tagfilter"
 	"tapetum.dev/tapetum/internal/controller"
 	"tapetum.dev/tapetum/internal/dump"
 )
+
+// calicoGroups are the API groups in which BGPFilter may be defined.
+var calicoGroups = []string{calico.GroupV3.Group, calico.GroupV1.Group}
 
 // livePage is how many objects one answer of the API server holds.
 const livePage = "500"
@@ -61,18 +67,29 @@ type liveReader struct {
 }
 
 // listAll lists every kind that is read, and notes those that may not be read.
-func (r *liveReader) listAll(ctx context.Context, calico string) (notes []string, err error) {
-	for _, path := range []string{"/api/v1/nodes", calico + "bgppeers", calico + "bgpconfigurations"} {
-		if err := r.list(ctx, path); err != nil {
+func (r *liveReader) listAll(ctx context.Context, base string) (notes []string, err error) {
+	for _, path := range []string{"/api/v1/nodes", base + "bgppeers", base + "bgpconfigurations"} {
+		if err := r.list(ctx, path, ""); err != nil {
 			return nil, fmt.Errorf("list %s: %w", path, err)
 		}
 	}
-	for _, path := range []string{
-		calico + "bgpfilters", calico + "ippools", calico + "clusterinformations", calico + "caliconodestatuses", calico + "blockaffinities",
+	paths := []string{
+		base + "bgpfilters", base + "ippools", base + "clusterinformations", base + "caliconodestatuses", base + "blockaffinities",
 		"/apis/" + v1alpha1.GroupVersion.String() + "/routereflectorautoscalers",
-	} {
+	}
+	for _, group := range calicoGroups {
+		paths = append(paths, "/apis/apiextensions.k8s.io/v1/customresourcedefinitions/bgpfilters."+group)
+	}
+	for _, namespace := range tagfilter.AgentNamespaces {
+		paths = append(paths, "/api/v1/namespaces/"+namespace+"/pods")
+	}
+	for _, path := range paths {
+		labels := ""
+		if strings.HasSuffix(path, "/pods") {
+			labels = tagfilter.AgentLabel + "=" + tagfilter.AgentLabelValue
+		}
 		// These are not in every cluster, nor may everybody read them.
-		err := r.list(ctx, path)
+		err := r.list(ctx, path, labels)
 		switch {
 		case apierrors.IsForbidden(err):
 			notes = append(notes, "not read: "+err.Error())
@@ -83,10 +100,10 @@ func (r *liveReader) listAll(ctx context.Context, calico string) (notes []string
 	return notes, nil
 }
 
-// list reads one kind, page by page.
-func (r *liveReader) list(ctx context.Context, path string) error {
+// list reads one kind, page by page, or one object.
+func (r *liveReader) list(ctx context.Context, path, labels string) error {
 	for next := ""; ; {
-		raw, err := r.client.Get().AbsPath(path).Param("limit", livePage).Param("continue", next).
+		raw, err := r.client.Get().AbsPath(path).Param("limit", livePage).Param("continue", next).Param("labelSelector", labels).
 			SetHeader("Accept", "application/json").DoRaw(ctx)
 		if err != nil {
 			return err

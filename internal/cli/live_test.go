@@ -9,6 +9,10 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+
+	"github.com/google/go-cmp/cmp"
+
+	"tapetum.dev/tapetum/internal/topology"
 )
 
 // fakeAPI serves the lists of a small cluster, nodes in two pages.
@@ -60,6 +64,23 @@ func fakeAPI(t *testing.T) *httptest.Server {
 		answer(w, list("BGPConfigurationList", v3, "", object{"metadata": object{"name": "default"}}))
 	})
 	mux.HandleFunc("/apis/projectcalico.org/v3/ippools", func(w http.ResponseWriter, _ *http.Request) { status(w, http.StatusForbidden, "Forbidden") })
+	mux.HandleFunc("/apis/projectcalico.org/v3/clusterinformations", func(w http.ResponseWriter, _ *http.Request) {
+		answer(w, list("ClusterInformationList", v3, "", object{"metadata": object{"name": "default"}, "spec": object{"calicoVersion": "v3.32.0"}}))
+	})
+	mux.HandleFunc("/apis/apiextensions.k8s.io/v1/customresourcedefinitions/bgpfilters.crd.projectcalico.org", func(w http.ResponseWriter, _ *http.Request) {
+		anything := object{"x-kubernetes-preserve-unknown-fields": true}
+		answer(w, object{"kind": "CustomResourceDefinition", "apiVersion": "apiextensions.k8s.io/v1", "metadata": object{"name": "bgpfilters.crd.projectcalico.org"},
+			"spec": object{"versions": []object{{"name": "v1", "storage": true, "schema": object{"openAPIV3Schema": anything}}}}})
+	})
+	mux.HandleFunc("/api/v1/namespaces/kube-system/pods", func(w http.ResponseWriter, r *http.Request) {
+		if got := r.URL.Query().Get("labelSelector"); got != "k8s-app=calico-node" {
+			t.Errorf("pods are asked for with the selector %q", got)
+		}
+		answer(w, list("PodList", "v1", "", object{
+			"metadata": object{"name": "calico-node-1", "namespace": "kube-system", "labels": object{"k8s-app": "calico-node"}},
+			"spec":     object{"nodeName": "n1", "containers": []object{{"name": "calico-node", "image": "calico/node:v3.32.0"}}},
+		}))
+	})
 	mux.HandleFunc("/", func(w http.ResponseWriter, _ *http.Request) { status(w, http.StatusNotFound, "NotFound") })
 	server := httptest.NewServer(mux)
 	t.Cleanup(server.Close)
@@ -95,6 +116,19 @@ func TestVerifyLive(t *testing.T) {
 	}
 	if !strings.HasPrefix(errOut, "note: not read: ") || strings.Count(errOut, "\n") != 1 {
 		t.Errorf("notes: %q", errOut)
+	}
+}
+
+func TestLiveTellsOfTheTagFilter(t *testing.T) {
+	t.Parallel()
+	flags := inputFlags{kubeconfig: kubeconfig(t, fakeAPI(t).URL)}
+	cluster, err := flags.readLive(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := topology.TagFilterSupport{Cluster: true, Nodes: map[string]bool{"n1": true}}
+	if diff := cmp.Diff(want, cluster.TagFilter); diff != "" {
+		t.Errorf("tag filter (-want +got):\n%s", diff)
 	}
 }
 

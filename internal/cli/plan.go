@@ -74,7 +74,7 @@ func standing(c *dump.Cluster, policy *v1alpha1.RouteReflectorAutoscaler) replan
 	}
 	out := replan.Cluster{
 		Autoscaler: autoscaler, Nodes: c.Nodes, Peers: c.Peers, Configurations: c.Configurations,
-		Filters: c.Filters, Statuses: c.Statuses, DatastoreReady: c.DatastoreReady(),
+		Filters: c.Filters, Statuses: c.Statuses, DatastoreReady: c.DatastoreReady(), TagFilter: c.TagFilter,
 	}
 	if c.Blocks != nil {
 		out.Idle = func(node string) bool { return len(c.Blocks[node]) == 0 }

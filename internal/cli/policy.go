@@ -11,6 +11,7 @@ import (
 
 	"tapetum.dev/tapetum/api/v1alpha1"
 	"tapetum.dev/tapetum/internal/dump"
+	"tapetum.dev/tapetum/internal/topology"
 )
 
 // topologies by their names in lower case.
@@ -21,8 +22,8 @@ var topologies = map[string]v1alpha1.Topology{
 
 // parseTopology takes a topology's name in any case.
 func parseTopology(name string) (v1alpha1.Topology, error) {
-	if topology, ok := topologies[strings.ToLower(name)]; ok {
-		return topology, nil
+	if known, ok := topologies[strings.ToLower(name)]; ok {
+		return known, nil
 	}
 	return "", fmt.Errorf("topology %q: want Auto, Mesh, Single, Multi, Quorum or Hierarchy", name)
 }
@@ -61,11 +62,11 @@ func readPolicyFile(path string) (*v1alpha1.RouteReflectorAutoscaler, error) {
 // checkPolicy looks at what decides a plan. The topology is taken in any case.
 func checkPolicy(spec *v1alpha1.RouteReflectorAutoscalerSpec) error {
 	if spec.Topology != "" {
-		topology, err := parseTopology(string(spec.Topology))
+		known, err := parseTopology(string(spec.Topology))
 		if err != nil {
 			return fmt.Errorf("spec.%w", err)
 		}
-		spec.Topology = topology
+		spec.Topology = known
 	}
 	if err := checkScaling(spec); err != nil {
 		return err
@@ -76,6 +77,9 @@ func checkPolicy(spec *v1alpha1.RouteReflectorAutoscalerSpec) error {
 	}
 	if id, err := netip.ParseAddr(full.ClusterID); err != nil || !id.Is4() || id.IsUnspecified() {
 		return fmt.Errorf("spec.clusterID is %q: want a bare IPv4 address such as 224.0.0.1", full.ClusterID)
+	}
+	if found := topology.Contradictions(full); len(found) > 0 {
+		return errors.New("spec." + strings.Join(found, "; spec."))
 	}
 	return nil
 }

@@ -25,6 +25,8 @@ type Finding struct {
 	Group schema.GroupVersion
 	// Kinds of Group that are served beside the ones without which nothing works.
 	Kinds Kinds
+	// Sources are where the configuration of the seed is looked for.
+	Sources Sources
 	// Frozen says why no group can be used, and what to do.
 	Frozen string
 }
@@ -97,6 +99,7 @@ func (d *Discoverer) Find(ctx context.Context) (Finding, error) {
 			calico.GroupV3, calico.GroupV1)
 	}
 	if list := resources[finding.Group]; finding.Frozen == "" {
+		finding.Sources = sourcesOf(resources)
 		finding.Kinds = Kinds{
 			Filters:     serves(list, "bgpfilters"),
 			Statuses:    serves(list, "caliconodestatuses"),

@@ -78,7 +78,7 @@ func (w *groupWatch) look(ctx context.Context) bool {
 			frozenGauge.Set(1)
 		}
 		return false
-	case finding.Group != w.start.Group || finding.Kinds != w.start.Kinds || !finding.Policy:
+	case finding.Group != w.start.Group || finding.Kinds != w.start.Kinds || finding.Sources != w.start.Sources || !finding.Policy:
 		w.log.Info("what the API server serves has changed, starting again",
 			"group", finding.Group.String(), "before", w.start.Group.String())
 		return true

@@ -167,8 +167,8 @@ func (c *cluster) clean() {
 	} {
 		c.must(c.client.DeleteAllOf(ctx, object))
 	}
-	for _, object := range []client.Object{&corev1.Pod{}} {
-		c.must(c.client.DeleteAllOf(ctx, object, client.InNamespace("default"), client.GracePeriodSeconds(0)))
+	for _, namespace := range []string{"default", "kube-system", "calico-system"} {
+		c.must(c.client.DeleteAllOf(ctx, &corev1.Pod{}, client.InNamespace(namespace), client.GracePeriodSeconds(0)))
 	}
 }
 

@@ -10,6 +10,7 @@ import (
 	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/apimachinery/pkg/types"
 	clientgoscheme "k8s.io/client-go/kubernetes/scheme"
+	"k8s.io/client-go/util/flowcontrol"
 	"k8s.io/client-go/util/workqueue"
 	"k8s.io/utils/ptr"
 	"sigs.k8s.io/controller-runtime/pkg/builder"
@@ -60,6 +61,7 @@ func managerOptions(o Options, finding Finding, scheme *runtime.Scheme, log logr
 		// Nodes are many, reports are large, and both are read as a whole at each
 		// pass: not copied then, and nobody may change them.
 		&corev1.Node{}: {Transform: trimNode, UnsafeDisableDeepCopy: ptr.To(true)},
+		&corev1.Pod{}:  agentPods(),
 	}
 	if finding.Frozen == "" && finding.Kinds.Statuses {
 		objects[&calico.CalicoNodeStatus{}] = cache.ByObject{Transform: trimStatus, UnsafeDisableDeepCopy: ptr.To(true)}
@@ -101,9 +103,8 @@ func policyRequest() reconcile.Request {
 	return reconcile.Request{NamespacedName: types.NamespacedName{Name: v1alpha1.SingletonName}}
 }
 
-// setUp adds the reconciler to a manager. A value on kick asks for a pass.
-func setUp(mgr manager.Manager, o Options, finding Finding, kick <-chan event.GenericEvent, log logr.Logger) (*Reconciler, error) {
-	r := &Reconciler{
+func newReconciler(mgr manager.Manager, o Options, finding Finding, tagFilter *tagFilter, log logr.Logger) *Reconciler {
+	return &Reconciler{
 		Cached:       mgr.GetCache(),
 		Live:         mgr.GetAPIReader(),
 		Writer:       mgr.GetClient(),
@@ -113,7 +114,18 @@ func setUp(mgr manager.Manager, o Options, finding Finding, kick <-chan event.Ge
 		Now:          time.Now,
 		Kinds:        finding.Kinds,
 		PackMetadata: finding.Group == calico.GroupV1,
+		Homes:        flowcontrol.NewTokenBucketRateLimiter(homesPerSecond, 1),
+		TagFilter:    tagFilter,
 	}
+}
+
+// setUp adds the reconciler to a manager. A value on kick asks for a pass.
+func setUp(mgr manager.Manager, o Options, finding Finding, kick chan event.GenericEvent, log logr.Logger) (*Reconciler, error) {
+	tagFilter, err := newTagFilter(mgr, o, finding, func() { requestPass(kick) }, log)
+	if err != nil {
+		return nil, err
+	}
+	r := newReconciler(mgr, o, finding, tagFilter, log)
 	b := builder.ControllerManagedBy(mgr).
 		Named(controllerName).
 		For(&v1alpha1.RouteReflectorAutoscaler{}, builder.WithPredicates(policyChanged())).

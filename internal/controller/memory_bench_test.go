@@ -43,6 +43,7 @@ func BenchmarkControllerMemory(b *testing.B) {
 		b.Fatalf("%v: %s", err, out)
 	}
 	c.createNodes(nodes)
+	c.createAgents(nodes)
 	c.createReports(25, nodes)
 	policy := newPolicy()
 	policy.Spec.Mode = v1alpha1.ModeDryRun // first the whole of planning without writes
@@ -55,22 +56,15 @@ func BenchmarkControllerMemory(b *testing.B) {
 	}
 }
 
-// createNodes creates realistic nodes, of about 15 kB each.
-func (c *cluster) createNodes(count int) {
+// parallel does something for each number below count, some at a time.
+func (c *cluster) parallel(count int, do func(n int) error) {
 	c.t.Helper()
 	var group sync.WaitGroup
 	next := make(chan int)
 	for range 16 {
 		group.Go(func() {
 			for n := range next {
-				node := largeNode(n)
-				status := node.Status
-				if err := c.client.Create(c.t.Context(), node); err != nil {
-					c.t.Error(err)
-					continue
-				}
-				node.Status = status
-				if err := c.client.Status().Update(c.t.Context(), node); err != nil {
+				if err := do(n); err != nil {
 					c.t.Error(err)
 				}
 			}
@@ -81,6 +75,20 @@ func (c *cluster) createNodes(count int) {
 	}
 	close(next)
 	group.Wait()
+}
+
+// createNodes creates realistic nodes, of about 15 kB each.
+func (c *cluster) createNodes(count int) {
+	c.t.Helper()
+	c.parallel(count, func(n int) error {
+		node := largeNode(n)
+		status := node.Status
+		if err := c.client.Create(c.t.Context(), node); err != nil {
+			return err
+		}
+		node.Status = status
+		return c.client.Status().Update(c.t.Context(), node)
+	})
 }
 
 // createReports creates what so many reflectors would report of so many sessions.
@@ -160,7 +168,9 @@ func (c *cluster) measure(b *testing.B, binary string, nodes int) (most, last fl
 	time.Sleep(5 * time.Second)
 	last = memory(b, cmd.Process.Pid, "VmRSS")
 	// And then it writes: each step is proved on nodes and reports read anew.
-	c.patch(c.policy(), "kubectl-edit", `{"spec":{"mode":"Apply"}}`)
+	// In Single the first of them makes a reflector; others begin with thousands of
+	// labels of clients, for which no node is read anew.
+	c.patch(c.policy(), "kubectl-edit", `{"spec":{"mode":"Apply","topology":"Single","limits":{"sessionsPerReflector":10000}}}`)
 	c.eventually("the first reflector", func() (bool, string) {
 		status := c.policy().Status
 		return status.ReflectorCount > 0, fmt.Sprintf("%+v", status.Conditions)

@@ -22,9 +22,6 @@ func (r *Reconciler) writePolicy(ctx context.Context, policy *v1alpha1.RouteRefl
 	changed := policy.DeepCopy()
 	switch step.Action {
 	case rollout.SaveMesh:
-		if step.Mesh == nil {
-			return pending{}, fmt.Errorf("%w: it has no mesh fields", errStep)
-		}
 		kept, err := json.Marshal(step.Mesh)
 		if err != nil {
 			return pending{}, fmt.Errorf("mesh fields: %w", err)
@@ -81,6 +78,7 @@ func (r *Reconciler) writeStatus(ctx context.Context, policy *v1alpha1.RouteRefl
 
 // mergeConditions keeps the transition times of conditions whose status stays.
 func mergeConditions(old, wanted []metav1.Condition, generation int64) []metav1.Condition {
+	wanted = keepSourceCondition(old, wanted)
 	merged := make([]metav1.Condition, 0, len(wanted))
 	for _, condition := range wanted {
 		if before := meta.FindStatusCondition(old, condition.Type); before != nil {

@@ -11,11 +11,13 @@ import (
 	"github.com/go-logr/logr"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	"k8s.io/client-go/tools/events"
+	"k8s.io/client-go/util/flowcontrol"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 	"sigs.k8s.io/controller-runtime/pkg/reconcile"
 
 	"tapetum.dev/tapetum/api/v1alpha1"
 	"tapetum.dev/tapetum/internal/rollout"
+	"tapetum.dev/tapetum/internal/topology"
 )
 
 const (
@@ -47,6 +49,10 @@ type Reconciler struct {
 	// (group crd.projectcalico.org/v1).
 	Kinds        Kinds
 	PackMetadata bool
+	// Homes bounds how fast labels of clients are written; nil: not at all.
+	Homes flowcontrol.RateLimiter
+	// TagFilter tells what Calico can do; nil: nothing is known.
+	TagFilter *tagFilter
 	// Suspect is called when the API server does not know a kind any more, or
 	// does not answer for it, so that discovery looks again.
 	Suspect func()
@@ -59,6 +65,10 @@ type Reconciler struct {
 	warned bool
 	// refusal is the last step that the API server refused, while it does.
 	refusal *refusal
+	// filterDropped remembers a BGPFilter that was not kept as it was written.
+	filterDropped droppedFilter
+	// lastSupport is what was last known of the tag filter.
+	lastSupport topology.TagFilterSupport
 	// waiting is when the last step of a rollout was written.
 	waiting time.Time
 }
@@ -195,7 +205,11 @@ func (r *Reconciler) gather(ctx context.Context) (rollout.Input, error) {
 	if in.Nodes, err = readNodes(ctx, r.Cached); err != nil {
 		return in, err
 	}
-	return in, readCalico(ctx, r.Cached, r.Kinds, &in)
+	if err = readCalico(ctx, r.Cached, r.Kinds, &in); err != nil {
+		return in, err
+	}
+	in.TagFilter, err = r.tagFilterSupport(ctx, &in)
+	return in, err
 }
 
 // now has the resolution of the clocks in the status, so that what is decided on

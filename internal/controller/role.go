@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"strings"
 
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
@@ -11,7 +12,6 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"tapetum.dev/tapetum/api/v1alpha1"
-	"tapetum.dev/tapetum/internal/calico/render"
 	"tapetum.dev/tapetum/internal/rollout"
 )
 
@@ -27,12 +27,15 @@ import (
 //   - A cluster ID is Tapetum's if Tapetum's field manager owns it or the node
 //     carries Tapetum's reflector label. Any other is somebody's own reflector,
 //     and refused.
-//   - Taking a role away is an apply of nothing, which removes what only Tapetum
+//   - An annotation against autoscalers that somebody else has given another value
+//     is theirs: it is left out, and said so. With the same value it is shared, and
+//     stays theirs when the role goes.
+//   - What the role does not have goes. An apply removes what only Tapetum's apply
 //     owns. A key that somebody else has come to own as well, by writing it by
-//     hand, would stay; then one merge patch removes the keys by name.
+//     hand, would stay; then one merge patch does it all, and removes by name.
 //
 // The UID keeps an apply from creating a node that has gone in the meantime.
-func (r *Reconciler) writeRole(ctx context.Context, role *rollout.NodeRole) (pending, error) {
+func (r *Reconciler) writeRole(ctx context.Context, policy *v1alpha1.RouteReflectorAutoscaler, role *rollout.NodeRole) (pending, error) {
 	node := &corev1.Node{}
 	if err := r.Live.Get(ctx, client.ObjectKey{Name: role.Node}, node); err != nil {
 		return pending{}, err
@@ -40,13 +43,28 @@ func (r *Reconciler) writeRole(ctx context.Context, role *rollout.NodeRole) (pen
 	if string(node.UID) != role.UID {
 		return pending{}, fmt.Errorf("%w: it has been replaced by another of the same name", errStep)
 	}
-	id, hasID := node.Annotations[v1alpha1.ClusterIDAnnotation]
-	if hasID && id != role.ClusterID && !clusterIDIsOurs(node) {
-		return pending{}, fmt.Errorf("%w: cluster ID %q was set on node %s by other means than Tapetum", errForeign, id, role.Node)
+	keys := keysOf(node, role)
+	if keys.foreignID != "" && keys.foreignID != role.ClusterID {
+		return pending{}, fmt.Errorf("%w: cluster ID %q was set on node %s by other means than Tapetum", errForeign, keys.foreignID, role.Node)
 	}
-	body, kind, err := roleBody(node, role)
+	write, after, err := r.patchNode(ctx, node, role, keys)
+	if len(keys.leftOut) == 0 || err != nil {
+		return write, err
+	}
+	what := fmt.Sprintf("node %s has another value, set by somebody else, for %s", node.Name, strings.Join(keys.leftOut, " and "))
+	if after.ResourceVersion == node.ResourceVersion {
+		return write, fmt.Errorf("%w: %s", errForeign, what) // there was nothing else to write
+	}
+	r.Log.Info("protection left out", "node", node.Name, "annotations", keys.leftOut)
+	r.event(policy, corev1.EventTypeWarning, "ProtectionLeftOut", "Report", what+"; it is left as it is")
+	return write, nil
+}
+
+// patchNode writes what keysOf has found out.
+func (r *Reconciler) patchNode(ctx context.Context, node *corev1.Node, role *rollout.NodeRole, keys nodeKeys) (pending, *corev1.Node, error) {
+	body, kind, err := roleBody(node, role, keys)
 	if err != nil {
-		return pending{}, err
+		return pending{}, nil, err
 	}
 	options := []client.PatchOption{client.FieldOwner(v1alpha1.FieldManager)}
 	if kind == types.ApplyPatchType {
@@ -54,10 +72,10 @@ func (r *Reconciler) writeRole(ctx context.Context, role *rollout.NodeRole) (pen
 	}
 	after := &corev1.Node{ObjectMeta: metav1.ObjectMeta{Name: role.Node}}
 	err = r.Writer.Patch(ctx, after, client.RawPatch(kind, body), options...)
-	return written(after, err), err
+	return written(after, err), after, err
 }
 
-func roleBody(node *corev1.Node, role *rollout.NodeRole) ([]byte, types.PatchType, error) {
+func roleBody(node *corev1.Node, role *rollout.NodeRole, keys nodeKeys) ([]byte, types.PatchType, error) {
 	metadata := map[string]any{
 		"name":            node.Name,
 		"uid":             string(node.UID),
@@ -65,84 +83,33 @@ func roleBody(node *corev1.Node, role *rollout.NodeRole) ([]byte, types.PatchTyp
 	}
 	kind := types.ApplyPatchType
 	body := map[string]any{"apiVersion": "v1", "kind": "Node", "metadata": metadata}
-	switch {
-	case len(role.Labels) > 0 || role.ClusterID != "":
-		metadata["labels"] = role.Labels
-		if role.ClusterID != "" {
-			metadata["annotations"] = map[string]string{v1alpha1.ClusterIDAnnotation: role.ClusterID}
-		}
-	case sharedKeys(node):
+	labels, annotations := map[string]any{}, map[string]any{}
+	for key, value := range role.Labels {
+		labels[key] = value
+	}
+	for key, value := range keys.annotations {
+		annotations[key] = value
+	}
+	if keys.sticky {
 		kind = types.MergePatchType
-		metadata["labels"], metadata["annotations"] = removals(node)
 		delete(body, "apiVersion")
 		delete(body, "kind")
+		for _, key := range keys.extraLabels {
+			labels[key] = nil
+		}
+		for _, key := range keys.extraAnnotations {
+			annotations[key] = nil
+		}
+	}
+	if len(labels) > 0 {
+		metadata["labels"] = labels
+	}
+	if len(annotations) > 0 {
+		metadata["annotations"] = annotations
 	}
 	raw, err := json.Marshal(body)
 	if err != nil {
 		return nil, kind, fmt.Errorf("role of node %s: %w", node.Name, err)
 	}
 	return raw, kind, nil
-}
-
-// removals are the patches that remove every key of the role.
-func removals(node *corev1.Node) (labels, annotations map[string]any) {
-	labels, annotations = map[string]any{}, map[string]any{}
-	for key := range node.Labels {
-		if render.IsRoleLabel(key) {
-			labels[key] = nil
-		}
-	}
-	if _, ok := node.Annotations[v1alpha1.ClusterIDAnnotation]; ok {
-		annotations[v1alpha1.ClusterIDAnnotation] = nil
-	}
-	return labels, annotations
-}
-
-// clusterIDIsOurs: Tapetum wrote the cluster ID of the node, or wrote one that
-// somebody has changed since.
-func clusterIDIsOurs(node *corev1.Node) bool {
-	if _, ok := node.Labels[v1alpha1.ReflectorLabel]; ok {
-		return true
-	}
-	ours, _ := owners(node, "f:annotations", v1alpha1.ClusterIDAnnotation)
-	return ours
-}
-
-// sharedKeys tells whether an apply of nothing would leave a key of the role.
-func sharedKeys(node *corev1.Node) bool {
-	stays := func(section, key string) bool {
-		ours, others := owners(node, section, key)
-		return others || !ours
-	}
-	for key := range node.Labels {
-		if render.IsRoleLabel(key) && stays("f:labels", key) {
-			return true
-		}
-	}
-	_, hasID := node.Annotations[v1alpha1.ClusterIDAnnotation]
-	return hasID && stays("f:annotations", v1alpha1.ClusterIDAnnotation)
-}
-
-// owners tells whether Tapetum's apply owns a key of the metadata, and whether
-// somebody else does.
-func owners(node *corev1.Node, section, key string) (ours, others bool) {
-	for _, entry := range node.ManagedFields {
-		if entry.FieldsV1 == nil {
-			continue
-		}
-		var fields map[string]map[string]map[string]json.RawMessage
-		if json.Unmarshal([]byte(entry.FieldsV1.String()), &fields) != nil {
-			others = true // of unknown shape: assume the worst
-			continue
-		}
-		if _, owns := fields["f:metadata"][section]["f:"+key]; !owns {
-			continue
-		}
-		if entry.Manager == v1alpha1.FieldManager && entry.Operation == metav1.ManagedFieldsOperationApply {
-			ours = true
-		} else {
-			others = true
-		}
-	}
-	return ours, others
 }

@@ -143,6 +143,9 @@ func runManager(ctx context.Context, o Options, discoverer *Discoverer, finding 
 		if err != nil {
 			return err
 		}
+		if err := setUpSource(ctx, mgr, finding.Sources, o.Log); err != nil {
+			return err
+		}
 		r.Suspect = watch.nudge
 		watch.freeze = func(reason string) {
 			r.Freeze(reason)

@@ -12,8 +12,8 @@ func sameStep(a, b *rollout.Step) bool {
 		return a == b
 	}
 	return a.Action == b.Action && a.Object == b.Object &&
-		reflect.DeepEqual(a.Role, b.Role) &&
-		samePeer(a, b) && sameNodeStatus(a, b) && sameMesh(a.Mesh, b.Mesh)
+		reflect.DeepEqual(a.Role, b.Role) && reflect.DeepEqual(a.Homes, b.Homes) &&
+		samePeer(a, b) && sameFilter(a, b) && sameNodeStatus(a, b) && sameMesh(a.Mesh, b.Mesh)
 }
 
 func samePeer(a, b *rollout.Step) bool {
@@ -21,6 +21,13 @@ func samePeer(a, b *rollout.Step) bool {
 		return a.Peer == b.Peer
 	}
 	return a.Peer.Name == b.Peer.Name && reflect.DeepEqual(a.Peer.Spec, b.Peer.Spec)
+}
+
+func sameFilter(a, b *rollout.Step) bool {
+	if a.Filter == nil || b.Filter == nil {
+		return a.Filter == b.Filter
+	}
+	return a.Filter.Name == b.Filter.Name && reflect.DeepEqual(a.Filter.Spec, b.Filter.Spec)
 }
 
 func sameNodeStatus(a, b *rollout.Step) bool {

@@ -20,6 +20,9 @@ var keptAnnotations = map[string]bool{
 	inventory.AnnotationIPv6:     true,
 	inventory.AnnotationASNumber: true,
 	v1alpha1.ClusterIDAnnotation: true,
+
+	v1alpha1.ScaleDownDisabledAnnotation: true,
+	v1alpha1.DoNotDisruptAnnotation:      true,
 }
 
 // trimNode keeps of a node what inventory.FromKubernetes reads and what tells
@@ -39,6 +42,7 @@ func trimNode(object any) (any, error) {
 			DeletionTimestamp: node.DeletionTimestamp,
 			Labels:            node.Labels,
 			Annotations:       maps.Clone(node.Annotations),
+			ManagedFields:     inventory.ProtectionFields(node),
 		},
 		Spec: corev1.NodeSpec{Unschedulable: node.Spec.Unschedulable},
 	}

@@ -1,16 +1,19 @@
 package controller
 
 import (
+	"fmt"
 	"strings"
 	"testing"
 
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+	"k8s.io/apimachinery/pkg/runtime"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 	"sigs.k8s.io/yaml"
 
 	"tapetum.dev/tapetum/api/v1alpha1"
+	"tapetum.dev/tapetum/internal/topology"
 )
 
 // TestAPIRefusesInvalidPolicies asks the real API server: what is wrong must be
@@ -35,6 +38,40 @@ func TestAPIRefusesInvalidPolicies(t *testing.T) {
 		"ladder without steps":    {spec: `{scaling: {ladder: []}}`, want: "spec.scaling.ladder"},
 		"ladder with a double":    {spec: `{scaling: {ladder: [{nodes: 1, reflectors: 3}, {nodes: 1, reflectors: 5}]}}`, want: "Duplicate value"},
 		"ladder to no reflectors": {spec: `{scaling: {ladder: [{nodes: 1, reflectors: 0}]}}`, want: "reflectors"},
+		"ladder not by nodes":     {spec: `{scaling: {ladder: [{nodes: 500, reflectors: 3}, {nodes: 1, reflectors: 3}]}}`, want: "scaling.ladder is out of order: list its steps by ascending nodes"},
+		"ladder that descends":    {spec: `{scaling: {ladder: [{nodes: 1, reflectors: 5}, {nodes: 500, reflectors: 3}]}}`, want: "scaling.ladder is out of order: a step with more nodes must not have fewer reflectors"},
+		"ladder of 64 steps":      {spec: `{scaling: {ladder: [` + steps(64) + `]}}`},
+		"more failures than reflectors": {
+			spec: `{scaling: {min: 1, max: 2}, limits: {reflectorFailures: 2}}`,
+			want: "limits.reflectorFailures must be less than scaling.max",
+		},
+		"failures that the mesh does not care for": {spec: `{topology: Mesh, scaling: {min: 1, max: 2}, limits: {reflectorFailures: 2}}`},
+		"more reflectors a client than there may be": {
+			spec: `{topology: Multi, scaling: {max: 4}, reflectorsPerClient: 5}`,
+			want: "reflectorsPerClient must not be greater than scaling.max",
+		},
+		"reflectors a client that Single does not care for": {spec: `{topology: Single, scaling: {max: 4}, reflectorsPerClient: 5}`},
+		"failures that take all homes": {
+			spec: `{topology: Multi, reflectorsPerClient: 2, limits: {reflectorFailures: 2}}`,
+			want: "limits.reflectorFailures must be less than reflectorsPerClient, else a client can lose all its route reflectors",
+		},
+		"homes with too many paths": {
+			spec: `{topology: Multi, reflectorsPerClient: 6}`,
+			want: "reflectorsPerClient squared is the number of paths a route in Multi: it must not be greater than limits.pathsPerRoute",
+		},
+		"reflectors with too many paths": {
+			spec: `{topology: Single, scaling: {min: 31}}`,
+			want: "scaling.min is the least number of paths a route in Single: it must not be greater than limits.pathsPerRoute",
+		},
+		"reflectors with too many sessions among them": {
+			spec: `{topology: Quorum, scaling: {min: 15}, limits: {sessionsPerReflector: 10}}`,
+			want: "scaling.min is the least number of route reflectors that peer with each other: it must not be greater than limits.sessionsPerReflector and 1",
+		},
+		"more pinned than there may be": {
+			spec: `{scaling: {max: 3}, placement: {pinned: [a, b, c, d]}}`,
+			want: "placement.pinned must not name more nodes than scaling.max",
+		},
+		"pinned that the mesh does not care for": {spec: `{topology: Mesh, scaling: {max: 3}, placement: {pinned: [a, b, c, d]}}`},
 		"cluster ID with a length": {
 			spec: `{clusterID: 224.0.0.0/8}`, want: "clusterID must be a bare IPv4 address",
 		},
@@ -65,6 +102,7 @@ func TestAPIRefusesInvalidPolicies(t *testing.T) {
 			if test.name != "" {
 				object.SetName(test.name)
 			}
+			inCode(t, object, test.want)
 			// As kubectl does, ask to refuse unknown fields.
 			err := c.client.Create(t.Context(), object, client.FieldValidation(metav1.FieldValidationStrict))
 			switch {
@@ -82,6 +120,30 @@ func TestAPIRefusesInvalidPolicies(t *testing.T) {
 			}
 		})
 	}
+}
+
+// inCode: contradictions that the API server refuses are named in the same words by
+// the code, which has to find them in policies from files.
+func inCode(t *testing.T, object *unstructured.Unstructured, want string) {
+	t.Helper()
+	policy := &v1alpha1.RouteReflectorAutoscaler{}
+	if err := runtime.DefaultUnstructuredConverter.FromUnstructured(object.Object, policy); err != nil {
+		return // not a policy at all
+	}
+	found := strings.Join(topology.Contradictions(policy.Spec.WithDefaults()), "; ")
+	contradiction := strings.Contains(want, "must not") || strings.Contains(want, "must be less") || strings.Contains(want, "out of order")
+	if contradiction && !strings.Contains(found, want) || want == "" && found != "" {
+		t.Errorf("the code finds %q, the API server is to say %q", found, want)
+	}
+}
+
+// steps are so many steps of a ladder.
+func steps(n int) string {
+	var out []string
+	for i := range n {
+		out = append(out, fmt.Sprintf("{nodes: %d, reflectors: %d}", i*100, i+1))
+	}
+	return strings.Join(out, ", ")
 }
 
 const full = `

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 
 	corev1 "k8s.io/api/core/v1"
@@ -30,7 +31,9 @@ var errStep = errors.New("step cannot be carried out")
 func (r *Reconciler) writeStep(ctx context.Context, in *rollout.Input, step *rollout.Step) (bool, error) {
 	write, err := r.carryOut(ctx, in, step)
 	kind, _, _ := strings.Cut(step.Object, "/")
-	countWrite(kind, err)
+	if step.Action != rollout.SetHomes { // which counts them one by one
+		countWrite(kind, err)
+	}
 	if write.object != nil && (err == nil || !refused(err)) {
 		r.remember(write)
 	}
@@ -44,31 +47,48 @@ func (r *Reconciler) writeStep(ctx context.Context, in *rollout.Input, step *rol
 }
 
 func (r *Reconciler) carryOut(ctx context.Context, in *rollout.Input, step *rollout.Step) (pending, error) {
+	if what := lacks(step); what != "" {
+		return pending{}, fmt.Errorf("%w: it names no %s", errStep, what)
+	}
 	switch step.Action {
 	case rollout.CreatePeer, rollout.PatchPeer, rollout.DeletePeer:
-		if step.Peer == nil {
-			return pending{}, fmt.Errorf("%w: it names no BGPPeer", errStep)
-		}
 		return r.writeOwn(ctx, step.Action, step.Peer.DeepCopy(), find(in.Peers, step.Peer.Name))
+	case rollout.CreateFilter, rollout.PatchFilter, rollout.DeleteFilter:
+		return r.writeFilter(ctx, in.Autoscaler, step, find(in.Filters, step.Filter.Name))
 	case rollout.CreateStatus, rollout.PatchStatus, rollout.DeleteStatus:
-		if step.NodeStatus == nil {
-			return pending{}, fmt.Errorf("%w: it names no CalicoNodeStatus", errStep)
-		}
 		return r.writeOwn(ctx, step.Action, step.NodeStatus.DeepCopy(), find(in.Statuses, step.NodeStatus.Name))
 	case rollout.SetRole, rollout.ClearRole:
-		if step.Role == nil {
-			return pending{}, fmt.Errorf("%w: it names no node", errStep)
-		}
-		return r.writeRole(ctx, step.Role)
+		return r.writeRole(ctx, in.Autoscaler, step.Role)
+	case rollout.SetHomes:
+		return pending{}, r.writeHomes(ctx, step.Homes)
 	case rollout.MeshOff, rollout.MeshOn:
-		if step.Mesh == nil {
-			return pending{}, fmt.Errorf("%w: it has no mesh fields", errStep)
-		}
 		return r.writeMesh(ctx, step.Action == rollout.MeshOff, step.Mesh, find(in.Configurations, calico.DefaultConfiguration))
 	case rollout.SaveMesh, rollout.ForgetMesh, rollout.AddFinalizer, rollout.RemoveFinalizer:
 		return r.writePolicy(ctx, in.Autoscaler, step)
 	}
 	return pending{}, fmt.Errorf("%w: unknown action", errStep)
+}
+
+// lacks names what the action of a step needs and the step does not have; "" when
+// it is complete.
+func lacks(step *rollout.Step) string {
+	for _, need := range []struct {
+		actions []rollout.Action
+		missing bool
+		what    string
+	}{
+		{[]rollout.Action{rollout.CreatePeer, rollout.PatchPeer, rollout.DeletePeer}, step.Peer == nil, "BGPPeer"},
+		{[]rollout.Action{rollout.CreateFilter, rollout.PatchFilter, rollout.DeleteFilter}, step.Filter == nil, "BGPFilter"},
+		{[]rollout.Action{rollout.CreateStatus, rollout.PatchStatus, rollout.DeleteStatus}, step.NodeStatus == nil, "CalicoNodeStatus"},
+		{[]rollout.Action{rollout.SetRole, rollout.ClearRole}, step.Role == nil, "node"},
+		{[]rollout.Action{rollout.SetHomes}, len(step.Homes) == 0, "node"},
+		{[]rollout.Action{rollout.MeshOff, rollout.MeshOn, rollout.SaveMesh}, step.Mesh == nil, "mesh fields"},
+	} {
+		if need.missing && slices.Contains(need.actions, step.Action) {
+			return need.what
+		}
+	}
+	return ""
 }
 
 // refused tells whether the API server has said no, so that nothing was written.
@@ -120,12 +140,12 @@ func (r *Reconciler) writeOwn(ctx context.Context, action rollout.Action, wanted
 		return pending{}, fmt.Errorf("%w: it does not carry the label %s=%s", errForeign, v1alpha1.ManagedByLabel, v1alpha1.ManagedByValue)
 	}
 	switch action {
-	case rollout.DeletePeer, rollout.DeleteStatus:
+	case rollout.DeletePeer, rollout.DeleteFilter, rollout.DeleteStatus:
 		if current == nil {
 			return pending{}, nil
 		}
 		return r.deleteOwn(ctx, action, current)
-	case rollout.CreatePeer, rollout.CreateStatus:
+	case rollout.CreatePeer, rollout.CreateFilter, rollout.CreateStatus:
 		return r.createOwn(ctx, wanted)
 	}
 	if current == nil {
@@ -137,8 +157,8 @@ func (r *Reconciler) writeOwn(ctx context.Context, action rollout.Action, wanted
 func (r *Reconciler) deleteOwn(ctx context.Context, action rollout.Action, current client.Object) (pending, error) {
 	uid, version := current.GetUID(), current.GetResourceVersion()
 	options := client.Preconditions{UID: &uid}
-	if action == rollout.DeletePeer {
-		// A report changes all the time, a BGPPeer only by somebody's hand.
+	if action != rollout.DeleteStatus {
+		// A report changes all the time, the others only by somebody's hand.
 		options.ResourceVersion = &version
 	}
 	if err := client.IgnoreNotFound(r.Writer.Delete(ctx, current, options)); err != nil {
@@ -169,6 +189,10 @@ func (r *Reconciler) patchOwn(ctx context.Context, wanted, current client.Object
 	case *calico.BGPPeer:
 		if peer, ok := wanted.(*calico.BGPPeer); ok {
 			changed.Spec = peer.Spec
+		}
+	case *calico.BGPFilter:
+		if filter, ok := wanted.(*calico.BGPFilter); ok {
+			changed.Spec = filter.Spec
 		}
 	case *calico.CalicoNodeStatus:
 		if status, ok := wanted.(*calico.CalicoNodeStatus); ok {
@@ -220,6 +244,8 @@ func (r *Reconciler) readModifier(ctx context.Context, step *rollout.Step) strin
 		object = &corev1.Node{ObjectMeta: metav1.ObjectMeta{Name: step.Role.Node}}
 	case step.Peer != nil:
 		object = &calico.BGPPeer{ObjectMeta: metav1.ObjectMeta{Name: step.Peer.Name}}
+	case step.Filter != nil:
+		object = &calico.BGPFilter{ObjectMeta: metav1.ObjectMeta{Name: step.Filter.Name}}
 	case step.NodeStatus != nil:
 		object = &calico.CalicoNodeStatus{ObjectMeta: metav1.ObjectMeta{Name: step.NodeStatus.Name}}
 	case step.Mesh != nil:

@@ -80,7 +80,7 @@ func TestWriteRole(t *testing.T) {
 		{
 			name: "set",
 			do: func(r *Reconciler, node *corev1.Node) error {
-				_, err := r.writeRole(t.Context(), role(node))
+				_, err := r.writeRole(t.Context(), nil, role(node))
 				return err
 			},
 			want: with(withRole, users...),
@@ -89,7 +89,7 @@ func TestWriteRole(t *testing.T) {
 			name: "hand-removed label and annotation are put back",
 			do: func(r *Reconciler, node *corev1.Node) error {
 				c.patch(node, "kubectl-edit", `{"metadata":{"labels":{"`+v1alpha1.ReflectorLabel+`":null},"annotations":{"`+v1alpha1.ClusterIDAnnotation+`":null}}}`)
-				_, err := r.writeRole(t.Context(), role(node))
+				_, err := r.writeRole(t.Context(), nil, role(node))
 				return err
 			},
 			want: with(withRole, users...),
@@ -98,7 +98,7 @@ func TestWriteRole(t *testing.T) {
 			name: "a label and a cluster ID changed by hand on our reflector are put back",
 			do: func(r *Reconciler, node *corev1.Node) error {
 				c.patch(node, "kubectl-edit", `{"metadata":{"labels":{"`+v1alpha1.ReflectorLabel+`":"9"},"annotations":{"`+v1alpha1.ClusterIDAnnotation+`":"1.1.1.1"}}}`)
-				_, err := r.writeRole(t.Context(), role(node))
+				_, err := r.writeRole(t.Context(), nil, role(node))
 				return err
 			},
 			want: with(withRole, users...),
@@ -106,7 +106,7 @@ func TestWriteRole(t *testing.T) {
 		{
 			name: "clear, although somebody else has come to own the keys too",
 			do: func(r *Reconciler, node *corev1.Node) error {
-				_, err := r.writeRole(t.Context(), noRole(node))
+				_, err := r.writeRole(t.Context(), nil, noRole(node))
 				return err
 			},
 			want: usersOnly,
@@ -114,7 +114,7 @@ func TestWriteRole(t *testing.T) {
 		{
 			name: "clear again: nothing to do",
 			do: func(r *Reconciler, node *corev1.Node) error {
-				_, err := r.writeRole(t.Context(), noRole(node))
+				_, err := r.writeRole(t.Context(), nil, noRole(node))
 				return err
 			},
 			want: usersOnly,
@@ -122,13 +122,13 @@ func TestWriteRole(t *testing.T) {
 		{
 			name: "set and clear by two applies alone",
 			do: func(r *Reconciler, node *corev1.Node) error {
-				if _, err := r.writeRole(t.Context(), role(node)); err != nil {
+				if _, err := r.writeRole(t.Context(), nil, role(node)); err != nil {
 					return err
 				}
 				if got := keys(c.node(node.Name)); !cmp.Equal(got, with(withRole, users...)) {
 					t.Errorf("after the first apply: %v", got)
 				}
-				_, err := r.writeRole(t.Context(), noRole(node))
+				_, err := r.writeRole(t.Context(), nil, noRole(node))
 				return err
 			},
 			want: usersOnly,
@@ -137,7 +137,7 @@ func TestWriteRole(t *testing.T) {
 			name: "somebody else's reflector is left alone",
 			do: func(r *Reconciler, node *corev1.Node) error {
 				c.patch(node, "calicoctl", `{"metadata":{"annotations":{"`+v1alpha1.ClusterIDAnnotation+`":"1.1.1.1"}}}`)
-				_, err := r.writeRole(t.Context(), role(node))
+				_, err := r.writeRole(t.Context(), nil, role(node))
 				return err
 			},
 			want: with(usersOnly, v1alpha1.ClusterIDAnnotation, "1.1.1.1"),
@@ -146,7 +146,7 @@ func TestWriteRole(t *testing.T) {
 		{
 			name: "somebody else's reflector is not cleared either",
 			do: func(r *Reconciler, node *corev1.Node) error {
-				_, err := r.writeRole(t.Context(), noRole(node))
+				_, err := r.writeRole(t.Context(), nil, noRole(node))
 				return err
 			},
 			want: with(usersOnly, v1alpha1.ClusterIDAnnotation, "1.1.1.1"),
@@ -179,11 +179,11 @@ func TestWriteRoleNeverMakesANode(t *testing.T) {
 	old := role(node)
 	c.must(c.client.Delete(t.Context(), node))
 	r := c.reconciler()
-	if _, err := r.writeRole(t.Context(), old); !apierrors.IsNotFound(err) {
+	if _, err := r.writeRole(t.Context(), nil, old); !apierrors.IsNotFound(err) {
 		t.Errorf("role for a node that is gone: error %v, want NotFound", err)
 	}
 	c.create(newNode(1))
-	if _, err := r.writeRole(t.Context(), old); !errors.Is(err, errStep) {
+	if _, err := r.writeRole(t.Context(), nil, old); !errors.Is(err, errStep) {
 		t.Errorf("role for a node that was replaced: error %v, want %v", err, errStep)
 	}
 	if got := keys(c.node("n001")); len(got) > 0 {

@@ -77,8 +77,37 @@ var specifications = []struct {
 	}},
 	{name: "a rule without action", kind: "BGPFilter", resource: "bgpfilters", refused: true,
 		spec: map[string]any{"exportV4": []any{map[string]any{"cidr": "10.0.0.0/8", "matchOperator": "In"}}}},
+	{name: "a tag", kind: "BGPFilter", resource: "bgpfilters", spec: map[string]any{
+		"importV4": []any{map[string]any{"action": "Accept", "operations": []any{addCommunity("64512:4242")}}},
+		"exportV6": []any{map[string]any{"action": "Reject", "communities": map[string]any{"values": []any{"64512:1:2"}}}},
+	}},
+	{name: "all matches", kind: "BGPFilter", resource: "bgpfilters", spec: map[string]any{
+		"exportV6": []any{map[string]any{
+			"action": "Accept", "cidr": "2001:db8::/32", "matchOperator": "In", "prefixLength": map[string]any{"min": int64(48)},
+			"source": "RemotePeers", "interface": "eth0", "peerType": "iBGP", "priority": int64(7), "asPathPrefix": []any{int64(64512)},
+		}},
+	}},
+	{name: "two communities", kind: "BGPFilter", resource: "bgpfilters", refused: true, spec: map[string]any{
+		"exportV4": []any{map[string]any{"action": "Reject", "communities": map[string]any{"values": []any{"1:1", "1:2"}}}},
+	}},
+	{name: "a word for a community", kind: "BGPFilter", resource: "bgpfilters", refused: true, spec: map[string]any{
+		"exportV4": []any{map[string]any{"action": "Reject", "communities": map[string]any{"values": []any{"no-export"}}}},
+	}},
+	{name: "operations on what is rejected", kind: "BGPFilter", resource: "bgpfilters", refused: true, spec: map[string]any{
+		"importV4": []any{map[string]any{"action": "Reject", "operations": []any{addCommunity("1:1")}}},
+	}},
+	{name: "an operation that is none", kind: "BGPFilter", resource: "bgpfilters", refused: true, spec: map[string]any{
+		"importV4": []any{map[string]any{"action": "Accept", "operations": []any{map[string]any{}}}},
+	}},
+	{name: "a network without operator", kind: "BGPFilter", resource: "bgpfilters", refused: true, spec: map[string]any{
+		"importV4": []any{map[string]any{"action": "Accept", "cidr": "10.0.0.0/8"}},
+	}},
 	{name: "a pool", kind: "IPPool", resource: "ippools",
 		spec: map[string]any{"cidr": "10.0.0.0/16", "ipipMode": "Never", "vxlanMode": "Never"}},
+}
+
+func addCommunity(value string) map[string]any {
+	return map[string]any{"addCommunity": map[string]any{"value": value}}
 }
 
 func TestCalicoCRDs(t *testing.T) {

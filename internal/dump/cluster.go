@@ -10,7 +10,9 @@ import (
 
 	"tapetum.dev/tapetum/api/v1alpha1"
 	"tapetum.dev/tapetum/internal/calico"
+	"tapetum.dev/tapetum/internal/calico/tagfilter"
 	"tapetum.dev/tapetum/internal/inventory"
+	"tapetum.dev/tapetum/internal/topology"
 )
 
 // Cluster is what a dump holds. All lists are sorted by name.
@@ -28,6 +30,8 @@ type Cluster struct {
 	Blocks map[string][]netip.Prefix
 	// Information is ClusterInformation/default; nil where the dump has none.
 	Information *calico.ClusterInformation
+	// TagFilter tells whether Calico can do the tag filter, as far as can be told.
+	TagFilter topology.TagFilterSupport
 	// Autoscaler is RouteReflectorAutoscaler/default; nil where the dump has none.
 	Autoscaler *v1alpha1.RouteReflectorAutoscaler
 	// Notes say what was left out, sorted.
@@ -87,9 +91,19 @@ func (c *collection) cluster() *Cluster {
 	keys := slices.SortedFunc(maps.Keys(c.objects), func(a, b key) int {
 		return cmp.Or(strings.Compare(a.kind, b.kind), strings.Compare(a.name, b.name))
 	})
+	var agents []tagfilter.Agent
+	defined := map[string][]byte{}
 	for _, k := range keys {
-		out.take(k, c.objects[k].value)
+		switch value := c.objects[k].value.(type) {
+		case *podFile:
+			agents = append(agents, value.agent())
+		case *definitionFile:
+			defined[k.name] = value.text
+		default:
+			out.take(k, value)
+		}
 	}
+	out.TagFilter = out.tagFilter(agents, defined)
 	for name, count := range c.ignored {
 		c.notes = append(c.notes, fmt.Sprintf("ignored: %d × %s", count, name))
 	}

@@ -44,6 +44,8 @@ var kinds = map[string]struct {
 	"ClusterInformation":       {calicoGroups, func() metav1.Object { return &calico.ClusterInformation{} }},
 	"CalicoNodeStatus":         {calicoGroups, func() metav1.Object { return &calico.CalicoNodeStatus{} }},
 	"BlockAffinity":            {calicoGroups, func() metav1.Object { return &calico.BlockAffinity{} }},
+	"Pod":                      {[]string{corev1.GroupName}, func() metav1.Object { return &podFile{} }},
+	"CustomResourceDefinition": {[]string{"apiextensions.k8s.io"}, func() metav1.Object { return &definitionFile{} }},
 	"RouteReflectorAutoscaler": {[]string{v1alpha1.GroupVersion.Group}, func() metav1.Object { return &v1alpha1.RouteReflectorAutoscaler{} }},
 }
 

@@ -79,11 +79,7 @@ func (c *collection) take(f found) error {
 		group = ""
 	}
 	if known, ok := kinds[f.Kind]; !ok || !slices.Contains(known.groups, group) {
-		name := f.Kind
-		if f.APIVersion != "" {
-			name += " (" + f.APIVersion + ")"
-		}
-		c.ignored[name]++
+		c.ignore(f.header)
 		return nil
 	}
 	text, err := f.json()
@@ -101,7 +97,23 @@ func (c *collection) take(f found) error {
 	if object.GetName() == "" {
 		return c.fail(f.line, f.Kind, "has no metadata.name")
 	}
-	return c.add(key{f.Kind, object.GetName()}, entry{group: group, line: f.line, value: object})
+	if needless(object) {
+		c.ignore(f.header)
+		return nil
+	}
+	name := object.GetName()
+	if namespace := object.GetNamespace(); namespace != "" {
+		name = namespace + "/" + name
+	}
+	return c.add(key{f.Kind, name}, entry{group: group, line: f.line, value: object})
+}
+
+func (c *collection) ignore(h header) {
+	name := h.Kind
+	if h.APIVersion != "" {
+		name += " (" + h.APIVersion + ")"
+	}
+	c.ignored[name]++
 }
 
 func (c *collection) fail(line int, object, reason string) error {

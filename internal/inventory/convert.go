@@ -39,6 +39,7 @@ func FromKubernetes(node *corev1.Node) Node {
 	if out.OS == "" {
 		out.OS = node.Labels[corev1.LabelOSStable]
 	}
+	out.Protected, out.ProtectedOtherwise = protection(node)
 	_, out.Dedicated = node.Annotations[v1alpha1.CordonedAnnotation]
 	for _, taint := range node.Spec.Taints {
 		out.Taints = append(out.Taints, taint.Key)

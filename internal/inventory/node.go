@@ -37,6 +37,14 @@ type Node struct {
 	// ClusterID is the raw value of Calico's cluster ID annotation: a node that
 	// has a valid one is a route reflector.
 	ClusterID string
+	// Protected are the keys of those annotations against autoscalers of nodes
+	// (v1alpha1.ScaleDownDisabledAnnotation, DoNotDisruptAnnotation) that our
+	// field manager owns, sorted.
+	Protected []string
+	// ProtectedOtherwise are those of these keys that somebody else has given
+	// another value than Protection, sorted. They are theirs: never overwritten,
+	// so it is of no use to ask for them.
+	ProtectedOtherwise []string
 
 	// KubeletVersion and Image tell which nodes are rolled next.
 	KubeletVersion string

@@ -38,6 +38,8 @@ type Writes struct {
 	// Objects: everything but Status, which are reports on the
 	// RouteReflectorAutoscaler.
 	Objects, Status int
+	// Nodes are those of Objects that went to Node objects.
+	Nodes int
 	// Refused: conflicts and other refusals, not counted above.
 	Refused int
 }
@@ -88,6 +90,7 @@ func (w *Writes) count(line []byte) error {
 	var event struct {
 		Stage     string `json:"stage"`
 		ObjectRef struct {
+			Resource    string `json:"resource"`
 			Subresource string `json:"subresource"`
 		} `json:"objectRef"`
 		ResponseStatus struct {
@@ -105,6 +108,9 @@ func (w *Writes) count(line []byte) error {
 		w.Status++
 	default:
 		w.Objects++
+		if event.ObjectRef.Resource == "nodes" {
+			w.Nodes++
+		}
 	}
 	return nil
 }

@@ -49,6 +49,8 @@ type Cluster struct {
 	machines map[string]*machine
 	reports  map[string]*report
 	next     int // index of the next node to add
+	version  string
+	versions map[string]string // by node, where it is not version
 }
 
 // Start runs a lab until Stop, or until ctx ends. It returns when all nodes are
@@ -60,6 +62,7 @@ func Start(ctx context.Context, o Options) (*Cluster, error) {
 	c := &Cluster{
 		options: o, fabric: fabric.New(o.Seed, o.Timing),
 		machines: map[string]*machine{}, reports: map[string]*report{},
+		version: o.CalicoVersion, versions: map[string]string{},
 	}
 	var life context.Context
 	life, c.end = context.WithCancel(ctx)
@@ -100,11 +103,10 @@ func (c *Cluster) start(ctx context.Context) error {
 }
 
 func (c *Cluster) install(ctx context.Context) error {
-	set, err := controlplane.OwnCalicoCRDs(c.options.Group.Group)
-	if err != nil {
+	if err := c.installCalico(ctx, c.options.CalicoVersion); err != nil {
 		return err
 	}
-	return c.plane.InstallCRDs(ctx, set.Files, deploy.CRD())
+	return c.plane.InstallCRDs(ctx, deploy.CRD())
 }
 
 // connect makes the clients and starts what runs all the time.
@@ -131,7 +133,7 @@ func (c *Cluster) connect(ctx context.Context) error {
 	if c.statusSubresource, err = hasStatusSubresource(config, c.options.Group); err != nil {
 		return err
 	}
-	if err := c.client.Create(ctx, c.clusterInformation()); err != nil {
+	if err := c.client.Create(ctx, c.clusterInformation(c.options.CalicoVersion)); err != nil {
 		return fmt.Errorf("create ClusterInformation: %w", err)
 	}
 	return c.observe(ctx)
@@ -180,6 +182,13 @@ func (c *Cluster) register(ctx context.Context, p plan) error {
 	if err := c.client.Create(ctx, c.node(p)); err != nil {
 		return fmt.Errorf("register node %s: %w", p.name, err)
 	}
+	c.mu.Lock()
+	version := c.version
+	delete(c.versions, p.name) // of a node that had the name before
+	c.mu.Unlock()
+	if err := c.client.Create(ctx, agent(p.name, version)); err != nil {
+		return fmt.Errorf("calico-node on %s: %w", p.name, err)
+	}
 	if p.controlPlane {
 		return nil // runs no pods of the pod network, owns no address block
 	}
@@ -204,11 +213,9 @@ func (c *Cluster) Delete(ctx context.Context, names ...string) error {
 			return fmt.Errorf("delete node %s: %w", names[i], err)
 		}
 		affinity := c.affinity(plan{name: names[i]})
-		workload := pod(plan{name: names[i]})
-		none := int64(0)
 		return errors.Join(
 			client.IgnoreNotFound(c.client.Delete(ctx, affinity)),
-			client.IgnoreNotFound(c.client.Delete(ctx, workload, &client.DeleteOptions{GracePeriodSeconds: &none})))
+			c.deletePod(ctx, pod(plan{name: names[i]})), c.deletePod(ctx, agent(names[i], "")))
 	})
 }
 

@@ -6,21 +6,25 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"maps"
 	"net"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"time"
 )
 
 // Request is one command for a running lab.
 type Request struct {
-	// Command: kill, revive, cordon, uncordon, delete, add, storm, stop-api, status.
+	// Command: kill, revive, cordon, uncordon, delete, add, storm, stop-api,
+	// calico-version, status.
 	Command  string        `json:"command"`
 	Nodes    []string      `json:"nodes,omitempty"`
 	Count    int           `json:"count,omitempty"`
 	Percent  int           `json:"percent,omitempty"`
 	Duration time.Duration `json:"duration,omitempty"`
+	Version  string        `json:"version,omitempty"`
 }
 
 // answer is what the lab says to a Request.
@@ -108,6 +112,13 @@ var commands = map[string]func(*Cluster, context.Context, Request) (string, erro
 	"stop-api": func(c *Cluster, ctx context.Context, r Request) (string, error) {
 		return said(c.StopAPI(ctx, r.Duration), "the API server was away for %s and serves again", r.Duration)
 	},
+	"calico-version": func(c *Cluster, ctx context.Context, r Request) (string, error) {
+		where := list(r.Nodes)
+		if len(r.Nodes) == 0 {
+			where = "all of Calico"
+		}
+		return said(c.SetCalicoVersion(ctx, r.Version, r.Nodes...), "%s: now %s", where, r.Version)
+	},
 	"status": func(c *Cluster, ctx context.Context, _ Request) (string, error) { return c.describe(ctx) },
 }
 
@@ -150,6 +161,7 @@ func (c *Cluster) describe(ctx context.Context) (string, error) {
 	unready := s.Names(func(n *NodeState) bool { return !n.Ready })
 	cordoned := s.Names(func(n *NodeState) bool { return n.Cordoned })
 	fmt.Fprintf(&b, "nodes        %d\n", len(s.Nodes))
+	fmt.Fprintf(&b, "calico       %s\n", s.versions())
 	for _, part := range []struct {
 		title string
 		names []string
@@ -164,6 +176,20 @@ func (c *Cluster) describe(ctx context.Context) (string, error) {
 	fmt.Fprintf(&b, "lost so far  %.1f route-seconds of ordinary nodes, %.1f of nodes that changed their role",
 		s.Lost.Ordinary.RouteTime.Seconds(), s.Lost.Changing.RouteTime.Seconds())
 	return b.String(), nil
+}
+
+// versions tells how many nodes run which calico-node, the most first.
+func (s *State) versions() string {
+	count := map[string]int{}
+	for i := range s.Nodes {
+		count[s.Nodes[i].CalicoVersion]++
+	}
+	names := slices.Sorted(maps.Keys(count))
+	slices.SortStableFunc(names, func(a, b string) int { return count[b] - count[a] })
+	for i, name := range names {
+		names[i] = fmt.Sprintf("%s on %d", name, count[name])
+	}
+	return strings.Join(names, ", ")
 }
 
 // Ask gives a command to the lab that runs in a folder.

@@ -12,7 +12,9 @@ import (
 )
 
 const (
-	zoneLabel         = "topology.kubernetes.io/zone"
+	zoneLabel = "topology.kubernetes.io/zone"
+	// RackLabel is on every node of a lab with racks.
+	RackLabel         = "topology.tapetum.lab/rack"
 	controlPlaneLabel = "node-role.kubernetes.io/control-plane"
 	podNamespace      = "default"
 )
@@ -21,12 +23,18 @@ const (
 type plan struct {
 	index        int
 	name, zone   string
+	rack         string // "" in a lab without racks
 	controlPlane bool
 }
 
 func (c *Cluster) planOf(index int) plan {
 	p := plan{index: index, controlPlane: index < c.options.ControlPlanes}
-	p.zone = "zone-" + string(rune('a'+index%c.options.Zones))
+	zone, zones, racks := index%c.options.Zones, c.options.Zones, c.options.Racks
+	p.zone = "zone-" + string(rune('a'+zone))
+	if racks > 0 {
+		here := (racks - zone + zones - 1) / zones // racks of the zone
+		p.rack = fmt.Sprintf("rack-%03d", zone+zones*(index/zones%here)+1)
+	}
 	if p.controlPlane {
 		p.name = fmt.Sprintf("control-%d", index+1)
 	} else {
@@ -61,6 +69,9 @@ func (c *Cluster) node(p plan) *corev1.Node {
 			},
 			Conditions: []corev1.NodeCondition{readyCondition(true)},
 		},
+	}
+	if p.rack != "" {
+		node.Labels[RackLabel] = p.rack
 	}
 	if p.controlPlane {
 		node.Labels[controlPlaneLabel] = ""
@@ -117,10 +128,11 @@ func pod(p plan) *corev1.Pod {
 
 func podName(node string) string { return "workload-" + node }
 
-// clusterInformation says that Calico's datastore may be written.
-func (c *Cluster) clusterInformation() *unstructured.Unstructured {
+// clusterInformation says that Calico's datastore may be written, and what
+// version it is of.
+func (c *Cluster) clusterInformation(version string) *unstructured.Unstructured {
 	object := &unstructured.Unstructured{Object: map[string]any{"spec": map[string]any{
-		"datastoreReady": true, "calicoVersion": "v3.33.0",
+		"datastoreReady": true, "calicoVersion": version,
 	}}}
 	object.SetGroupVersionKind(c.options.Group.WithKind("ClusterInformation"))
 	object.SetName("default")

@@ -21,7 +21,7 @@ const beat = 20 * time.Millisecond
 // observe starts one watch a kind, shared by all nodes, and the loop.
 func (c *Cluster) observe(ctx context.Context) error {
 	for _, kind := range []client.Object{
-		&corev1.Node{}, &calico.BGPPeer{}, &calico.BGPConfiguration{}, &calico.CalicoNodeStatus{},
+		&corev1.Node{}, &calico.BGPPeer{}, &calico.BGPConfiguration{}, &calico.BGPFilter{}, &calico.CalicoNodeStatus{},
 	} {
 		informer, err := c.cache.GetInformer(ctx, kind)
 		if err != nil {
@@ -71,8 +71,9 @@ func (c *Cluster) step(ctx context.Context, now time.Time) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if changed {
-		c.fabric.Set(now, resources)
 		c.meetMachines(now, resources.Nodes)
+		resources.WithoutCommunities = c.withoutCommunities()
+		c.fabric.Set(now, resources)
 		c.meetReports(now, statuses)
 	}
 	c.fabric.Advance(now)
@@ -86,10 +87,11 @@ func (c *Cluster) read(ctx context.Context) (fabric.Resources, []calico.CalicoNo
 		nodes          corev1.NodeList
 		peers          calico.BGPPeerList
 		configurations calico.BGPConfigurationList
+		filters        calico.BGPFilterList
 		statuses       calico.CalicoNodeStatusList
 		out            fabric.Resources
 	)
-	for _, list := range []client.ObjectList{&nodes, &peers, &configurations, &statuses} {
+	for _, list := range []client.ObjectList{&nodes, &peers, &configurations, &filters, &statuses} {
 		if err := c.cache.List(ctx, list, client.UnsafeDisableDeepCopy); err != nil {
 			return out, nil, err
 		}
@@ -97,6 +99,6 @@ func (c *Cluster) read(ctx context.Context) (fabric.Resources, []calico.CalicoNo
 	for i := range nodes.Items {
 		out.Nodes = append(out.Nodes, inventory.FromKubernetes(&nodes.Items[i]))
 	}
-	out.Peers, out.Configurations = peers.Items, configurations.Items
+	out.Peers, out.Configurations, out.Filters = peers.Items, configurations.Items, filters.Items
 	return out, statuses.Items, nil
 }

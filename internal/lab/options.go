@@ -1,6 +1,7 @@
 package lab
 
 import (
+	"errors"
 	"fmt"
 	"io"
 	"time"
@@ -16,7 +17,11 @@ type Options struct {
 	// Nodes in all, of which ControlPlanes are control-plane nodes; spread over
 	// Zones.
 	Nodes, ControlPlanes, Zones int
-	DualStack                   bool
+	// Racks in all, each in one zone; 0: nodes have no rack label.
+	Racks     int
+	DualStack bool
+	// CalicoVersion is that of the cluster and of calico-node on every node.
+	CalicoVersion string
 	// Group in which Calico's kinds are served: calico.GroupV3 or calico.GroupV1.
 	Group schema.GroupVersion
 	// Seed of the simulated sessions.
@@ -43,23 +48,23 @@ type Options struct {
 // timing.
 func DefaultOptions() Options {
 	return Options{
-		Nodes: 120, ControlPlanes: 3, Zones: 3, Group: calico.GroupV3, Seed: 1,
+		Nodes: 120, ControlPlanes: 3, Zones: 3, Group: calico.GroupV3, Seed: 1, CalicoVersion: "v3.33.0",
 		Timing: fabric.DefaultTiming(), NotReadyAfter: 40 * time.Second, Heartbeat: 5 * time.Minute,
 	}
 }
 
 func (o *Options) check() error {
-	switch {
-	case o.Nodes < 1 || o.Nodes > maxNodes:
-		return fmt.Errorf("a lab has 1 to %d nodes, not %d", maxNodes, o.Nodes)
-	case o.Zones < 1 || o.Zones > maxZones:
-		return fmt.Errorf("a lab has 1 to %d zones, not %d", maxZones, o.Zones)
-	case o.ControlPlanes < 0 || o.ControlPlanes > o.Nodes:
-		return fmt.Errorf("%d of %d nodes cannot be control-plane nodes", o.ControlPlanes, o.Nodes)
-	case o.Dir == "":
-		return fmt.Errorf("a lab needs a folder")
-	case o.Group != calico.GroupV3 && o.Group != calico.GroupV1:
+	if err := o.checkSize(); err != nil {
+		return err
+	}
+	if o.Dir == "" {
+		return errors.New("a lab needs a folder")
+	}
+	if o.Group != calico.GroupV3 && o.Group != calico.GroupV1 {
 		return fmt.Errorf("Calico has no API group %s: want %s or %s", o.Group, calico.GroupV3, calico.GroupV1) //nolint:staticcheck // a name
+	}
+	if _, err := calico.ParseVersion(o.CalicoVersion); err != nil {
+		return err
 	}
 	if o.Progress == nil {
 		o.Progress = func(string) {}
@@ -70,8 +75,23 @@ func (o *Options) check() error {
 	return nil
 }
 
+func (o *Options) checkSize() error {
+	switch {
+	case o.Nodes < 1 || o.Nodes > maxNodes:
+		return fmt.Errorf("a lab has 1 to %d nodes, not %d", maxNodes, o.Nodes)
+	case o.Zones < 1 || o.Zones > maxZones:
+		return fmt.Errorf("a lab has 1 to %d zones, not %d", maxZones, o.Zones)
+	case o.Racks != 0 && (o.Racks < o.Zones || o.Racks > maxRacks):
+		return fmt.Errorf("%d zones have %d to %d racks, or none; not %d", o.Zones, o.Zones, maxRacks, o.Racks)
+	case o.ControlPlanes < 0 || o.ControlPlanes > o.Nodes:
+		return fmt.Errorf("%d of %d nodes cannot be control-plane nodes", o.ControlPlanes, o.Nodes)
+	}
+	return nil
+}
+
 // What the address plan has room for.
 const (
 	maxNodes = 5000
 	maxZones = 26
+	maxRacks = 999
 )

@@ -13,6 +13,8 @@ import (
 // NodeState is one node of the lab.
 type NodeState struct {
 	Name, Zone               string
+	CalicoVersion            string
+	ClusterID                string // "" where it is no reflector
 	Ready, Powered, Cordoned bool
 	ControlPlane, Reflector  bool
 	Created                  time.Time
@@ -78,12 +80,17 @@ func (c *Cluster) State(ctx context.Context) (State, error) {
 
 func (c *Cluster) nodeState(n *inventory.Node) NodeState {
 	m := c.machines[n.Name]
-	_, reflector, _ := calico.ParseClusterID(n.ClusterID)
+	id, reflector, _ := calico.ParseClusterID(n.ClusterID)
 	_, controlPlane := n.Labels[controlPlaneLabel]
-	return NodeState{
-		Name: n.Name, Zone: n.Labels[zoneLabel], Ready: n.Ready, Powered: m != nil && m.powered,
+	s := NodeState{
+		CalicoVersion: c.versionOf(n.Name),
+		Name:          n.Name, Zone: n.Labels[zoneLabel], Ready: n.Ready, Powered: m != nil && m.powered,
 		Cordoned: n.Unschedulable, ControlPlane: controlPlane, Reflector: reflector, Created: n.Created,
 	}
+	if reflector {
+		s.ClusterID = id.String()
+	}
+	return s
 }
 
 // ResetAccount starts a new account of lost routes: nodes whose cluster ID

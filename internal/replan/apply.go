@@ -18,6 +18,7 @@ func clone(c Cluster) Cluster {
 	c.Nodes = slices.Clone(c.Nodes)
 	c.Peers = slices.Clone(c.Peers)
 	c.Configurations = slices.Clone(c.Configurations)
+	c.Filters = slices.Clone(c.Filters)
 	c.Statuses = slices.Clone(c.Statuses)
 	return c
 }
@@ -35,6 +36,14 @@ func (c *Cluster) apply(step *rollout.Step) {
 		c.Statuses = remove(c.Statuses, step.NodeStatus.Name, statusName)
 	case rollout.SetRole, rollout.ClearRole:
 		c.setRole(step.Role)
+	case rollout.SetHomes:
+		for i := range step.Homes {
+			c.setRole(&step.Homes[i])
+		}
+	case rollout.CreateFilter, rollout.PatchFilter:
+		c.Filters = put(c.Filters, *step.Filter.DeepCopy(), filterName)
+	case rollout.DeleteFilter:
+		c.Filters = remove(c.Filters, step.Filter.Name, filterName)
 	case rollout.MeshOff, rollout.MeshOn:
 		c.setMesh(step.Mesh)
 	default:
@@ -43,6 +52,7 @@ func (c *Cluster) apply(step *rollout.Step) {
 }
 
 func peerName(p *calico.BGPPeer) string            { return p.Name }
+func filterName(f *calico.BGPFilter) string        { return f.Name }
 func statusName(s *calico.CalicoNodeStatus) string { return s.Name }
 
 // put replaces the object of the same name, or adds it.
@@ -72,6 +82,7 @@ func (c *Cluster) setRole(role *rollout.NodeRole) {
 	maps.DeleteFunc(labels, func(key, _ string) bool { return strings.HasPrefix(key, v1alpha1.NodeKeyPrefix) })
 	maps.Copy(labels, role.Labels)
 	c.Nodes[i].Labels, c.Nodes[i].ClusterID = labels, role.ClusterID
+	c.Nodes[i].Protected = slices.Sorted(maps.Keys(role.Annotations))
 }
 
 // setMesh writes all three mesh fields, as the controller's patch does.

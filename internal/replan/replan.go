@@ -10,6 +10,7 @@ import (
 	"tapetum.dev/tapetum/internal/calico"
 	"tapetum.dev/tapetum/internal/inventory"
 	"tapetum.dev/tapetum/internal/rollout"
+	"tapetum.dev/tapetum/internal/topology"
 )
 
 // Cluster is what stands.
@@ -22,6 +23,8 @@ type Cluster struct {
 	Filters        []calico.BGPFilter
 	Statuses       []calico.CalicoNodeStatus
 	DatastoreReady bool
+	// TagFilter tells whether Calico can do the tag filter.
+	TagFilter topology.TagFilterSupport
 	// Idle tells of a node whether it is known to own no address block, so that
 	// nothing is interrupted when it becomes a route reflector; nil: of none.
 	Idle func(node string) bool
@@ -121,7 +124,7 @@ func (w *walk) next() rollout.Output {
 	in := rollout.Input{
 		Now: w.now, Autoscaler: w.cluster.Autoscaler, Nodes: w.cluster.Nodes, Peers: w.cluster.Peers,
 		Configurations: w.cluster.Configurations, Filters: w.cluster.Filters, Statuses: w.cluster.Statuses,
-		DatastoreReady: w.cluster.DatastoreReady,
+		DatastoreReady: w.cluster.DatastoreReady, TagFilter: w.cluster.TagFilter,
 	}
 	out := rollout.Next(in)
 	if len(out.AskLoad) == 0 {

@@ -57,7 +57,7 @@ func (w *walk) touch(step *rollout.Step) {
 				w.stale[node.Name] = true
 			}
 		}
-	case step.Peer != nil, step.Role != nil, step.Action == rollout.MeshOff, step.Action == rollout.MeshOn:
+	case step.Peer != nil, step.Role != nil, len(step.Homes) > 0, step.Action == rollout.MeshOff, step.Action == rollout.MeshOn:
 		w.all = true
 	}
 }

@@ -27,6 +27,8 @@ const (
 	clockWaiting = "Waiting"
 	// clockLost plus a node: since when it is not ready while still seen by others.
 	clockLost = "Lost/"
+	// clockSettle plus a node: since when its sessions with its group are seen up.
+	clockSettle = "Settle/"
 )
 
 // MeshSettle is how long the mesh must have been on before reflectors are taken
@@ -50,6 +52,10 @@ func (s *state) oldClocks() map[string]time.Time {
 		}
 	}
 	return out
+}
+
+func (s *state) settleTime() time.Duration {
+	return time.Duration(*s.spec.Rollout.SettleSeconds) * time.Second
 }
 
 // since keeps a clock running, or starts it.

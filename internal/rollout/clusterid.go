@@ -10,13 +10,13 @@ import (
 	"tapetum.dev/tapetum/internal/topology"
 )
 
-// changeIDs moves the reflectors to the cluster ID of the policy, one at a time:
-// all sessions of the one restart, and the others must carry on. It is the last
-// rule, because pins spare only reflectors that have one ID.
+// changeIDs moves the reflectors of a tier that shares an ID to the one of the
+// policy, one at a time: all sessions of the one restart, and the others must carry
+// on. It is the last rule, because pins spare only reflectors that have one ID.
 func (s *state) changeIDs() *verdict {
 	var left []topology.Reflector
 	for _, name := range s.standing.Reflectors {
-		if want, stays := s.role(name); stays && !s.lost(name) && s.nodes[name].ClusterID != want.ClusterID {
+		if want, stays := s.role(name); stays && shared(want.Tier) && !s.lost(name) && s.nodes[name].ClusterID != want.ClusterID {
 			left = append(left, want)
 		}
 	}
@@ -27,7 +27,7 @@ func (s *state) changeIDs() *verdict {
 	if s.brake != "" {
 		return s.braked(before)
 	}
-	if len(left) == len(s.living()) {
+	if len(left) == len(s.sharing()) {
 		if v := s.halfWay(left); v != nil {
 			return v
 		}
@@ -35,7 +35,7 @@ func (s *state) changeIDs() *verdict {
 	if v := s.gate(before); v != nil {
 		return v
 	}
-	step := s.roleStep(left[0])
+	step := s.roleStep(left[0].Node, s.tier(left[0].Node), left[0].ClusterID, s.serves(left[0].Node))
 	step.Costs = []string{left[0].Node}
 	step.Why = fmt.Sprintf("its cluster ID becomes %s", left[0].ClusterID)
 	return s.add(step)
@@ -67,22 +67,26 @@ func (s *state) halfWay(left []topology.Reflector) *verdict {
 // the one it has, unless that is none, or somebody has put it there.
 func (s *state) repairedID(want topology.Reflector) string {
 	id := s.nodes[want.Node].ClusterID
-	if !validID(id) {
+	last, known := s.lastSeen(want.Node)
+	switch {
+	case known && last.ClusterID == want.ClusterID:
+		return want.ClusterID
+	case validID(id):
+		return id
+	case shared(s.tier(want.Node)):
 		return s.idInForce(want.ClusterID)
+	case known && validID(last.ClusterID):
+		return last.ClusterID
 	}
-	for _, last := range s.in.Autoscaler.Status.Reflectors {
-		if last.Name == want.Node && last.ClusterID == want.ClusterID {
-			return want.ClusterID
-		}
-	}
-	return id
+	return want.ClusterID
 }
 
-// idInForce is the ID that most working reflectors have: a new one must share
-// theirs, or its own routes would pause. The policy's where there is none.
+// idInForce is the ID that most working reflectors have of those that share one: a
+// new one must share theirs, or its own routes would pause. The policy's where there
+// is none.
 func (s *state) idInForce(policy string) string {
 	count := map[string]int{}
-	for _, name := range s.living() {
+	for _, name := range s.sharing() {
 		if id := s.nodes[name].ClusterID; validID(id) {
 			count[id]++
 		}

@@ -85,3 +85,20 @@ func (s *state) statusReverts() []v1alpha1.Revert {
 	}
 	return out
 }
+
+// undone tells whether something that is missing of the plan was there, so that
+// somebody must have undone it: nothing was left to do for this same plan, or the
+// object was put back before.
+func (s *state) undone(object string) bool {
+	last := &s.in.Autoscaler.Status
+	if last.ObservedGeneration != s.in.Autoscaler.Generation || last.Plan == nil || !s.samePlan(last.Plan) {
+		return false
+	}
+	return last.NextStep == nothingLeft || len(s.reverts[object].Times) > 0
+}
+
+// samePlan: the last pass aimed at the same.
+func (s *state) samePlan(last *v1alpha1.PlanStatus) bool {
+	plan := s.planStatus()
+	return last.Topology == plan.Topology && last.Groups == plan.Groups && slices.Equal(last.Reflectors, plan.Reflectors)
+}

@@ -30,8 +30,7 @@ func (s *state) gate(before string) *verdict {
 		w.message = before + " waits: " + w.message
 		return &verdict{wait: w}
 	}
-	settle := time.Duration(*s.spec.Rollout.SettleSeconds) * time.Second
-	open := s.elapsed(clockGateOpen, settle)
+	open := s.elapsed(clockGateOpen, s.settleTime())
 	if at, restarted := s.clocks[clockRestart]; restarted {
 		s.wakeAt(at.Add(reportsAgree))
 		open = false

@@ -2,6 +2,7 @@ package rollout
 
 import (
 	"tapetum.dev/tapetum/api/v1alpha1"
+	"tapetum.dev/tapetum/internal/topology"
 )
 
 // verdict is what one rule of the chain says: a step, or what to wait for.
@@ -16,8 +17,11 @@ func take(step *Step) *verdict { return &verdict{step: step} }
 type rule func(*state) *verdict
 
 // Next decides. The same input always gives the same output.
-func Next(in Input) Output {
-	s := newState(in)
+func Next(in Input) Output { return next(in, topology.Make) }
+
+// next decides with another planner.
+func next(in Input, plan func(topology.Request) topology.Plan) Output {
+	s := newState(in, plan)
 	v := s.decide()
 	return s.output(v)
 }
@@ -54,28 +58,54 @@ func (s *state) rules() []rule {
 	if s.plan.Topology == v1alpha1.TopologyMesh {
 		return []rule{
 			(*state).meshMayStayOff,
+			(*state).tagFilter,
 			(*state).turnMeshOn,
 			(*state).reportSessions,
 			(*state).pinStanding,
 			(*state).dropStalePins,
+			(*state).serveLast,
 			(*state).demote,
 			(*state).dropPeers,
+			(*state).dropFilter,
+			(*state).moveHomes,
+			(*state).protect,
 			(*state).dropReports,
 			(*state).forgetMesh,
 			(*state).finishDeletion,
 		}
 	}
 	return []rule{
+		// Whom to peer with, before there is anybody.
+		(*state).tagFilter,
 		(*state).clientsPeer,
+		(*state).carryFilter,
+		(*state).peerings,
+		// Put back, and add.
 		(*state).repairRoles,
 		(*state).reportSessions,
 		(*state).pinStanding,
 		(*state).dropStalePins,
+		(*state).giveHomesFirst,
 		(*state).promote,
+		(*state).serve,
+		(*state).protect,
+		(*state).giveHomes,
+		(*state).widen,
+		(*state).leaveHomes,
+		// Each behind what has been seen of the one before.
+		(*state).settle,
+		(*state).changeRoles,
+		(*state).regroup,
+		(*state).narrow,
+		(*state).withdraw,
 		(*state).demote,
+		(*state).dropPeerings,
+		(*state).dropFilter,
+		(*state).moveHomes,
 		(*state).dropReports,
 		(*state).turnMeshOff,
 		(*state).changeIDs,
+		(*state).awaitHomes,
 	}
 }
 

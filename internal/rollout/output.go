@@ -1,16 +1,15 @@
 package rollout
 
 import (
-	"cmp"
-	"net/netip"
 	"slices"
 	"strings"
 	"time"
 
 	"tapetum.dev/tapetum/api/v1alpha1"
-	"tapetum.dev/tapetum/internal/bgp"
-	"tapetum.dev/tapetum/internal/calico"
 )
+
+// nothingLeft is status.nextStep where no step is left.
+const nothingLeft = "none"
 
 // output turns a verdict into what the caller sees.
 func (s *state) output(v *verdict) Output {
@@ -69,18 +68,15 @@ func (s *state) askLoad() []string {
 func (s *state) status(step *Step, w *wait) v1alpha1.RouteReflectorAutoscalerStatus {
 	status := v1alpha1.RouteReflectorAutoscalerStatus{
 		ObservedGeneration: s.in.Autoscaler.Generation,
-		Topology:           v1alpha1.TopologyMesh,
 		Nodes:              int32(s.plan.Nodes),
 		ReflectorCount:     int32(len(s.standing.Reflectors)),
 		Mesh:               v1alpha1.MeshOff,
-		NextStep:           "none",
+		NextStep:           nothingLeft,
 		Plan:               s.planStatus(),
 		Reflectors:         s.reflectorStatuses(),
 		Promise:            s.promise(),
 	}
-	if len(s.standing.Reflectors) > 0 {
-		status.Topology = v1alpha1.TopologySingle
-	}
+	status.Topology = s.topologyInForce(step == nil && w == nil)
 	if s.meshOn {
 		status.Mesh = v1alpha1.MeshOn
 	}
@@ -94,7 +90,13 @@ func (s *state) status(step *Step, w *wait) v1alpha1.RouteReflectorAutoscalerSta
 }
 
 func (s *state) planStatus() *v1alpha1.PlanStatus {
-	plan := &v1alpha1.PlanStatus{Topology: s.plan.Topology, Mesh: v1alpha1.MeshOn}
+	plan := &v1alpha1.PlanStatus{
+		Topology: s.plan.Topology, Why: s.plan.Why, NextTopology: s.plan.NextTopology,
+		Groups: int32(len(s.plan.Groups)), Mesh: v1alpha1.MeshOn,
+	}
+	if border := int32(s.plan.NextBorder); border > 0 {
+		plan.NextBorder = &border
+	}
 	for _, reflector := range s.plan.Reflectors {
 		plan.Reflectors = append(plan.Reflectors, reflector.Node)
 	}
@@ -113,7 +115,7 @@ func (s *state) reflectorStatuses() []v1alpha1.ReflectorStatus {
 	for _, name := range s.standing.Reflectors {
 		node := s.nodes[name]
 		reflector := v1alpha1.ReflectorStatus{
-			Name: name, Zone: node.Labels[s.spec.ZoneLabel], ClusterID: node.ClusterID,
+			Name: name, Zone: node.Labels[s.spec.ZoneLabel], ClusterID: node.ClusterID, Tier: s.tier(name),
 		}
 		view := s.views[name]
 		for i := range s.expected[name] {
@@ -132,7 +134,7 @@ func (s *state) reflectorStatuses() []v1alpha1.ReflectorStatus {
 	for _, planned := range s.plan.Reflectors {
 		if !slices.Contains(s.standing.Reflectors, planned.Node) {
 			out = append(out, v1alpha1.ReflectorStatus{
-				Name: planned.Node, Zone: planned.Zone, State: v1alpha1.ReflectorPending,
+				Name: planned.Node, Zone: planned.Zone, Tier: planned.Tier, State: v1alpha1.ReflectorPending,
 			})
 		}
 	}
@@ -151,73 +153,4 @@ func (s *state) reflectorState(name string, status v1alpha1.ReflectorStatus) v1a
 		return v1alpha1.ReflectorConnecting
 	}
 	return v1alpha1.ReflectorReady
-}
-
-// promise is what the network as it is configured now guarantees, by the oracle.
-func (s *state) promise() *v1alpha1.Promise {
-	if s.promised != nil {
-		return s.promised
-	}
-	// Nodes that are gone for long take no part in it.
-	visibility := s.network.Visibility(func(node string) bool { return s.seen.Down[node] })
-	_, paths, _ := s.network.PathsPerRoute()
-	s.promised = &v1alpha1.Promise{
-		Complete:     visibility.Complete,
-		AnyReflector: visibility.Complete && s.network.SurvivesReflectors(int(*s.spec.Limits.ReflectorFailures)),
-		AnyZone: visibility.Complete && s.network.SurvivesZones(func(name string) string {
-			if node := s.nodes[name]; node != nil {
-				return node.Labels[s.spec.ZoneLabel]
-			}
-			return ""
-		}),
-		MaxSessions: int32(s.network.Degree()), MaxPaths: int32(paths),
-	}
-	return s.promised
-}
-
-// foreignPeers are BGPPeers of others that cover the same pairs as ours, sorted.
-// They are reported and never touched.
-func (s *state) foreignPeers() []string {
-	if len(s.standing.Reflectors) == 0 {
-		return nil
-	}
-	var out []string
-	for i := range s.in.Peers {
-		peer := &s.in.Peers[i]
-		if !calico.ManagedByUs(peer) && s.overlaps(peer) {
-			out = append(out, peer.Name)
-		}
-	}
-	slices.Sort(out)
-	return out
-}
-
-// overlaps: without the foreign peer some reflector would have the very same
-// neighbors, or fewer sessions of ours: so both speak of the same pair.
-func (s *state) overlaps(peer *calico.BGPPeer) bool {
-	alone := bgp.Build(bgp.Input{
-		Nodes: s.in.Nodes, Peers: []calico.BGPPeer{*peer}, Configurations: withMesh(s.in.Configurations, false),
-	})
-	for _, reflector := range s.standing.Reflectors {
-		ours := map[netip.Addr]bool{}
-		for _, session := range s.expected[reflector] {
-			ours[session.RemoteIP] = true
-		}
-		if slices.ContainsFunc(alone.SessionsOf(reflector), func(session bgp.Session) bool { return ours[session.RemoteIP] }) {
-			return true
-		}
-	}
-	return false
-}
-
-// differentAS are nodes whose sessions are external BGP, sorted.
-func (s *state) differentAS() []string {
-	var out []string
-	for i := range s.in.Nodes {
-		node := &s.in.Nodes[i]
-		if node.HasBGP() && cmp.Or(node.ASNumber, s.clusterAS) != s.clusterAS {
-			out = append(out, node.Name)
-		}
-	}
-	return out
 }

@@ -1,32 +1,24 @@
 package rollout
 
 import (
-	"fmt"
-	"maps"
-	"reflect"
-	"slices"
-	"strings"
-
 	"tapetum.dev/tapetum/api/v1alpha1"
-	"tapetum.dev/tapetum/internal/calico"
-	"tapetum.dev/tapetum/internal/calico/render"
 	"tapetum.dev/tapetum/internal/topology"
 )
 
-// repairRoles puts back what somebody removed from a reflector's node, or changed
-// on it.
+// repairRoles puts back what somebody removed of a reflector's tier or cluster ID,
+// or changed of them. Groups that it should serve are another rule's.
 func (s *state) repairRoles() *verdict {
 	for _, name := range s.standing.Reflectors {
 		want, stays := s.role(name)
 		if !stays || s.lost(name) {
 			continue
 		}
-		labels := roleLabels(s.nodes[name].Labels)
-		want.ClusterID = s.repairedID(want)
-		if maps.Equal(labels, render.RoleLabels(want.Tier, want.Serves)) && s.nodes[name].ClusterID == want.ClusterID {
+		node := s.nodes[name]
+		tier, id := s.repairedTier(want), s.repairedID(want)
+		if node.Labels[v1alpha1.ReflectorLabel] == tier && node.ClusterID == id {
 			continue
 		}
-		step := s.roleStep(want)
+		step := s.roleStep(name, tier, id, union(s.serves(name), want.Serves))
 		step.Costs = []string{name}
 		step.Repair = s.hadRole(name)
 		step.Why = "somebody removed or changed part of the role"
@@ -35,211 +27,11 @@ func (s *state) repairRoles() *verdict {
 	return nil
 }
 
-func roleLabels(labels map[string]string) map[string]string {
-	out := map[string]string{}
-	for key, value := range labels {
-		if render.IsRoleLabel(key) {
-			out[key] = value
-		}
+// repairedTier is the tier that a reflector should have until changeRoles comes to
+// it: the one it has, unless that is none, or somebody has put it there.
+func (s *state) repairedTier(want topology.Reflector) string {
+	if last, known := s.lastSeen(want.Node); known && last.Tier == want.Tier {
+		return want.Tier
 	}
-	return out
-}
-
-func (s *state) roleStep(want topology.Reflector) *Step {
-	return &Step{
-		Action: SetRole, Object: nodeObject(want.Node),
-		Role: &NodeRole{
-			Node: want.Node, UID: s.nodes[want.Node].UID,
-			Labels: render.RoleLabels(want.Tier, want.Serves), ClusterID: want.ClusterID,
-		},
-		WaitsFor: "its sessions with all nodes",
-	}
-}
-
-// promote gives the role to the next node of the plan. All but the first
-// reflector are pinned to every one that stands before they get it, so that no
-// session of theirs restarts.
-func (s *state) promote() *verdict {
-	for _, want := range s.plan.Reflectors {
-		if slices.Contains(s.standing.Reflectors, want.Node) {
-			continue
-		}
-		if s.brakesPromotion() {
-			return s.braked("the promotion of " + want.Node)
-		}
-		seniors := s.living()
-		for _, senior := range seniors {
-			why := fmt.Sprintf("%s becomes a route reflector: %s must keep treating it as its client", want.Node, senior)
-			if v := s.pin(senior, want.Node, false, why); v != nil {
-				return v
-			}
-			if v := s.pinFrom(senior, want.Node, why); v != nil {
-				return v
-			}
-		}
-		want.ClusterID = s.idInForce(want.ClusterID)
-		step := s.roleStep(want)
-		step.Repair = s.hadRole(want.Node)
-		step.Why = s.whyPromoted(want, seniors)
-		if len(seniors) == 0 {
-			step.Costs = []string{want.Node}
-		}
-		return s.add(step)
-	}
-	return nil
-}
-
-func (s *state) whyPromoted(want topology.Reflector, seniors []string) string {
-	zone := ""
-	if want.Zone != "" {
-		zone = " in zone " + want.Zone
-	}
-	if len(seniors) == 0 {
-		return fmt.Sprintf("first route reflector%s; its own routes pause while its sessions change", zone)
-	}
-	return fmt.Sprintf("route reflector %d of %d%s; pinned, so its sessions with the others go on",
-		len(seniors)+1, len(s.plan.Reflectors), zone)
-}
-
-// demote takes the role from the reflectors that the plan does not keep, the
-// newest first, once all that stay are seen to carry every client.
-func (s *state) demote() *verdict {
-	for _, name := range slices.Backward(s.standing.Reflectors) {
-		if _, stays := s.role(name); stays {
-			continue
-		}
-		if s.lost(name) {
-			if v := s.demoteLost(name); v != nil {
-				return v
-			}
-			continue
-		}
-		return s.demoteLiving(name)
-	}
-	return nil
-}
-
-func (s *state) demoteLiving(name string) *verdict {
-	before := "taking the role from " + name + " (" + s.plan.Leaving[name] + ")"
-	if s.brake != "" {
-		return s.braked(before)
-	}
-	if v := s.meshSettled(before); v != nil {
-		return v
-	}
-	if v := s.gate(before); v != nil {
-		return v
-	}
-	if v := s.turnPins(name); v != nil {
-		return v
-	}
-	step := s.clearRole(name)
-	if len(s.living()) == 1 {
-		if v := s.meshWitnessed(before); v != nil {
-			return v
-		}
-		step.Costs = []string{name}
-	}
-	if !s.sharesID(name) || slices.ContainsFunc(s.standing.Pins, func(pin render.Pinned) bool {
-		return (pin.Senior == name || pin.Junior == name) && s.ownOptions(pin)
-	}) {
-		step.Costs = []string{name} // pins spare only those that have one ID, and the clients' options
-	}
-	return s.add(step)
-}
-
-// demoteLost removes a reflector whose node is not ready. While another reflector
-// still sees it Established, its routes are alive or BIRD still keeps them: there
-// is no hurry, and only once it is seen by nobody are its pins simply deleted.
-func (s *state) demoteLost(name string) *verdict {
-	before := "taking the role from " + name + " (" + s.plan.Leaving[name] + ")"
-	if s.brake != "" {
-		return s.braked(before)
-	}
-	if len(s.living()) == 0 && s.plan.Topology != v1alpha1.TopologyMesh {
-		return waitFor(ReasonTooFewLiving, "%s waits: no other route reflector works", before).needsPerson()
-	}
-	if v := s.meshSettled(before); v != nil {
-		return v
-	}
-	if s.seenBySomeone(name) {
-		if !s.elapsed(clockLost+name, lostButSeen) {
-			return waitFor(ReasonSessions, "%s waits: its node is not ready, but its sessions are still established; they end within BGP's hold time of 240 s if it is dead", before)
-		}
-		return s.demoteLiving(name)
-	}
-	if v := s.gate(before); v != nil {
-		return v
-	}
-	for _, pin := range s.standing.Pins {
-		if pin.Senior == name || pin.Junior == name {
-			return s.drop(pin.Peer, name+" is lost: "+s.plan.Leaving[name])
-		}
-	}
-	step := s.clearRole(name)
-	step.Costs = []string{name}
-	return s.add(step)
-}
-
-// ownOptions: a person has given the clients' BGPPeer other options than the pin
-// has, so that its session restarts when it becomes a client's.
-func (s *state) ownOptions(pin render.Pinned) bool {
-	return s.standing.Clients != nil && !reflect.DeepEqual(render.OptionsOf(pin.Peer), render.OptionsOf(s.standing.Clients))
-}
-
-func (s *state) clearRole(name string) *Step {
-	reason := s.plan.Leaving[name]
-	if reason == "" {
-		reason = "the plan does not keep it"
-	}
-	return &Step{
-		Action: ClearRole, Object: nodeObject(name), Subtractive: true, Why: reason,
-		Role: &NodeRole{Node: name, UID: s.nodes[name].UID},
-	}
-}
-
-// turnPins turns round, in place and one at a time, the pins that the leaving
-// reflector holds: its role must not go while a pin starts from it, or two
-// BGPPeers would cover the same pair. The most senior junior comes first: it then
-// holds pins to both ends of the next ones, and those cost nothing.
-func (s *state) turnPins(name string) *verdict {
-	order := func(node string) int { return slices.Index(s.standing.Reflectors, node) }
-	var held []render.Pinned
-	for _, pin := range s.standing.Pins {
-		if pin.Senior == name && order(pin.Junior) >= 0 {
-			held = append(held, pin)
-		}
-	}
-	slices.SortFunc(held, func(a, b render.Pinned) int {
-		if a.Junior != b.Junior {
-			return order(a.Junior) - order(b.Junior)
-		}
-		return strings.Compare(a.Peer.Name, b.Peer.Name)
-	})
-	if len(held) == 0 {
-		return nil
-	}
-	return s.turnPin(held[0], name)
-}
-
-// turnPin makes the junior end of a pin its senior end.
-func (s *state) turnPin(pin render.Pinned, name string) *verdict {
-	turned := s.turned(pin)
-	return s.add(&Step{
-		Action: PatchPeer, Object: peerObject(turned.Name), Peer: turned, Subtractive: true, Costs: []string{name},
-		Why: fmt.Sprintf("%s leaves: its pin to %s is turned round", name, pin.Junior),
-	})
-}
-
-// turned is the pin in the other direction. A senior end that has lost its address
-// of that family cannot be pinned: it counts as lost, or has no such session.
-func (s *state) turned(pin render.Pinned) *calico.BGPPeer {
-	senior, junior := s.nodes[pin.Junior], s.nodes[pin.Senior]
-	address := junior.IPv4
-	if pin.Address.Is6() {
-		address = junior.IPv6
-	}
-	turned := pin.Peer.DeepCopy()
-	turned.Spec = render.Pin(senior, junior, address, s.clusterAS, render.OptionsOf(pin.Peer)).Spec
-	return turned
+	return s.tier(want.Node)
 }

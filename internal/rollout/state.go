@@ -44,11 +44,18 @@ type state struct {
 	// requeue is the earliest moment at which time alone changes the decision.
 	requeue time.Time
 	reverts map[string]v1alpha1.Revert
+	// belonging is what belongings has found, once it has been asked.
+	belonging []belongs
+	// heeds: the settled label takes sessions away from clients.
+	heeds bool
+	// relaxed: redundancy need not hold for the own routes of reflectors whose role
+	// is still to change.
+	relaxed bool
 	// promised is the promise once it has been computed.
 	promised *v1alpha1.Promise
 }
 
-func newState(in Input) *state {
+func newState(in Input, plan func(topology.Request) topology.Plan) *state {
 	s := &state{
 		in:      in,
 		spec:    in.Autoscaler.Spec.WithDefaults(),
@@ -68,8 +75,9 @@ func newState(in Input) *state {
 	s.saved = savedMesh(in.Autoscaler, s.standing.Clients)
 	s.recallReverts()
 
-	s.plan = topology.Make(topology.Request{
+	s.plan = plan(topology.Request{
 		Spec: s.goalSpec(), Nodes: s.in.Nodes, ClusterAS: s.clusterAS, Standing: s.standing.Reflectors,
+		Previous: s.previous(), TagFilter: in.TagFilter,
 		Chosen: s.chosen(), Load: in.Load, Now: in.Now, Clocks: s.oldClocks(),
 	})
 	for name, since := range s.plan.Clocks {
@@ -84,6 +92,14 @@ func newState(in Input) *state {
 	s.observe()
 	s.brake = s.applyBrake()
 	return s
+}
+
+// previous is the topology that the last plan chose.
+func (s *state) previous() v1alpha1.Topology {
+	if plan := s.in.Autoscaler.Status.Plan; plan != nil {
+		return plan.Topology
+	}
+	return ""
 }
 
 // goalSpec is the policy, but for a deletion that is carried out: then the goal

@@ -96,6 +96,8 @@ type Step struct {
 	Repair bool
 	// Proof is what the oracle found, in one sentence.
 	Proof string
+	// changes: the node is a route reflector already.
+	changes bool
 	// restarts: sessions end or restart by it.
 	restarts bool
 
@@ -118,6 +120,9 @@ func (s *Step) brief() string {
 	kind, name, _ := strings.Cut(s.Object, "/")
 	switch s.Action {
 	case SetRole:
+		if s.changes {
+			return "changing the role of " + name
+		}
 		return "making " + name + " a route reflector"
 	case ClearRole:
 		return "taking the role from " + name
@@ -125,11 +130,16 @@ func (s *Step) brief() string {
 		return "turning the node-to-node mesh off"
 	case MeshOn:
 		return "turning the node-to-node mesh on"
-	case CreatePeer, CreateStatus:
+	case SetHomes:
+		if len(s.Homes) == 1 {
+			return "telling the group of " + name
+		}
+		return "telling the groups of " + name + " and " + plural(len(s.Homes)-1, "other node")
+	case CreatePeer, CreateStatus, CreateFilter:
 		return "creating " + kind + " " + name
-	case PatchPeer, PatchStatus:
+	case PatchPeer, PatchStatus, PatchFilter:
 		return "changing " + kind + " " + name
-	case DeletePeer, DeleteStatus:
+	case DeletePeer, DeleteStatus, DeleteFilter:
 		return "deleting " + kind + " " + name
 	case SaveMesh:
 		return "keeping what the mesh was"

@@ -18,6 +18,7 @@ import (
 	"tapetum.dev/tapetum/internal/inventory"
 	"tapetum.dev/tapetum/internal/lab/fabric"
 	"tapetum.dev/tapetum/internal/rollout"
+	"tapetum.dev/tapetum/internal/topology"
 )
 
 // virtual is a cluster in virtual time: the fabric plays calico-node, rollout
@@ -34,7 +35,9 @@ type virtual struct {
 	nodes          []inventory.Node
 	peers          []calico.BGPPeer
 	configurations []calico.BGPConfiguration
+	filters        []calico.BGPFilter
 	statuses       []calico.CalicoNodeStatus
+	tagFilter      topology.TagFilterSupport
 	load           map[string]int
 	ready          bool
 	last           rollout.Output
@@ -50,7 +53,7 @@ const tick = 250 * time.Millisecond
 
 func newVirtual(t testing.TB, seed uint64, nodes, zones int) *virtual {
 	v := &virtual{
-		t: t, now: time.Date(2026, 1, 1, 12, 0, 0, 0, time.UTC), ready: true,
+		t: t, tagFilter: topology.TagFilterSupport{Cluster: true}, now: time.Date(2026, 1, 1, 12, 0, 0, 0, time.UTC), ready: true,
 		dead: map[string]bool{}, notice: map[string]time.Time{}, load: map[string]int{}, changed: map[string]bool{},
 		autoscaler: &v1alpha1.RouteReflectorAutoscaler{ObjectMeta: metav1.ObjectMeta{Name: "default", Generation: 1}},
 	}
@@ -105,6 +108,7 @@ func (v *virtual) sync() {
 	}
 	v.fabric.Set(v.now, fabric.Resources{
 		Nodes: nodes, Peers: slices.Clone(v.peers), Configurations: slices.Clone(v.configurations),
+		Filters: slices.Clone(v.filters),
 	})
 }
 
@@ -136,6 +140,7 @@ func (v *virtual) input() rollout.Input {
 	return rollout.Input{
 		Now: v.now, Autoscaler: v.autoscaler.DeepCopy(), Nodes: slices.Clone(v.nodes), Peers: slices.Clone(v.peers),
 		Configurations: slices.Clone(v.configurations), Statuses: slices.Clone(v.statuses), DatastoreReady: v.ready,
+		Filters: slices.Clone(v.filters), TagFilter: v.tagFilter,
 	}
 }
 
@@ -183,12 +188,17 @@ func (v *virtual) write(step *rollout.Step) {
 			v.peers[i] = *step.Peer.DeepCopy()
 		}
 	case rollout.SetRole, rollout.ClearRole:
-		node := v.node(step.Role.Node)
-		node.Labels = maps.Clone(node.Labels)
-		maps.DeleteFunc(node.Labels, func(key, _ string) bool { return strings.HasPrefix(key, v1alpha1.NodeKeyPrefix) })
-		maps.Copy(node.Labels, step.Role.Labels)
-		node.ClusterID = step.Role.ClusterID
-		v.changed[node.Name] = true
+		v.apply(step.Role)
+		v.changed[step.Role.Node] = true
+	case rollout.SetHomes:
+		for i := range step.Homes {
+			v.apply(&step.Homes[i])
+		}
+	case rollout.CreateFilter, rollout.PatchFilter, rollout.DeleteFilter:
+		v.filters = slices.DeleteFunc(slices.Clone(v.filters), func(f calico.BGPFilter) bool { return f.Name == step.Filter.Name })
+		if step.Action != rollout.DeleteFilter {
+			v.filters = append(v.filters, *step.Filter.DeepCopy())
+		}
 	case rollout.MeshOn, rollout.MeshOff:
 		if len(v.configurations) == 0 {
 			v.configurations = []calico.BGPConfiguration{{ObjectMeta: metav1.ObjectMeta{Name: "default"}}}
@@ -226,6 +236,16 @@ func (v *virtual) write(step *rollout.Step) {
 		v.t.Fatalf("unknown action %s", step.Action)
 	}
 	v.sync()
+}
+
+// apply does what server-side apply does with a role.
+func (v *virtual) apply(role *rollout.NodeRole) {
+	node := v.node(role.Node)
+	node.Labels = maps.Clone(node.Labels)
+	maps.DeleteFunc(node.Labels, func(key, _ string) bool { return strings.HasPrefix(key, v1alpha1.NodeKeyPrefix) })
+	maps.Copy(node.Labels, role.Labels)
+	node.ClusterID = role.ClusterID
+	node.Protected = slices.Sorted(maps.Keys(role.Annotations))
 }
 
 // run passes until nothing is left to do and all is quiet, or the time is over.

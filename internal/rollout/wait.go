@@ -27,6 +27,7 @@ const (
 	ReasonDifferentAS       = "DifferentASNumbers"
 	ReasonIncomplete        = "RoutesMissing"
 	ReasonPromiseBroken     = "PromiseNotKept"
+	ReasonForeignFilter     = "ForeignFilter"
 	ReasonTooFewLiving      = "NoReflectorLiving"
 )
 

@@ -38,17 +38,6 @@ func (v View) Fed(address netip.Addr) bool {
 	return v.FedV6
 }
 
-// Up returns the peers that are Established and fed: routes travel.
-func (v View) Up() map[netip.Addr]bool {
-	up := make(map[netip.Addr]bool, len(v.Established))
-	for address := range v.Established {
-		if v.Fed(address) {
-			up[address] = true
-		}
-	}
-	return up
-}
-
 // Read returns what each node reports, by node name. A node whose status has not
 // been filled yet, or that is not asked for its BGP sessions or never again, has
 // no view. Of several objects for one node the one that changed last counts.

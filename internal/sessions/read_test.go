@@ -157,11 +157,10 @@ func TestReadOneNode(t *testing.T) {
 			if diff := cmp.Diff(want, view, options); diff != "" {
 				t.Errorf("view (-want +got):\n%s", diff)
 			}
-			if test.up == nil {
-				test.up = map[netip.Addr]bool{}
-			}
-			if diff := cmp.Diff(test.up, view.Up(), options); diff != "" {
-				t.Errorf("up (-want +got):\n%s", diff)
+			for address := range view.Established {
+				if got, want := view.Fed(address), test.up[address]; got != want {
+					t.Errorf("%s fed: %v, want %v", address, got, want)
+				}
 			}
 		})
 	}

@@ -41,30 +41,15 @@ func Plan(nodes []inventory.Node, policy v1alpha1.RouteReflectorAutoscalerSpec, 
 // with, without its steps.
 func Reach(plan topology.Plan, nodes []inventory.Node, policy v1alpha1.RouteReflectorAutoscalerSpec) Goal {
 	policy = policy.WithDefaults()
-	goal := Goal{Plan: plan, Network: bgp.Input{Nodes: append([]inventory.Node(nil), nodes...)}}
+	made := render.GoalOf(&plan, nodes, calico.DefaultASNumber, render.Options{})
+	goal := Goal{Plan: plan, Network: bgp.Input{Nodes: made.Nodes, Peers: made.Peers, Filters: made.Filters}}
 	if len(plan.Reflectors) == 0 {
 		return goal
 	}
-	byName := make(map[string]*inventory.Node, len(nodes))
-	for i := range goal.Network.Nodes {
-		byName[goal.Network.Nodes[i].Name] = &goal.Network.Nodes[i]
+	goal.Writes = Writes{
+		Nodes: len(plan.Reflectors) + len(plan.Homes), BGPPeers: len(made.Peers),
+		Other: 1 + len(made.Filters), // the finalizer, the filter
 	}
-	goal.Network.Peers = append(goal.Network.Peers, *render.Clients(topology.GroupAll, render.Options{}))
-	for i, reflector := range plan.Reflectors {
-		node := byName[reflector.Node]
-		labels := render.RoleLabels(reflector.Tier, reflector.Serves)
-		for key, value := range node.Labels {
-			labels[key] = value
-		}
-		node.Labels, node.ClusterID = labels, reflector.ClusterID
-		for _, senior := range plan.Reflectors[:i] {
-			for _, address := range render.Families(byName[senior.Node], node) {
-				goal.Network.Peers = append(goal.Network.Peers,
-					*render.Pin(byName[senior.Node], node, address, calico.DefaultASNumber, render.Options{}))
-			}
-		}
-	}
-	goal.Writes = Writes{Nodes: len(plan.Reflectors), BGPPeers: len(goal.Network.Peers), Other: 1} // the finalizer
 	if policy.Rollout.Gate == v1alpha1.GateSessions {
 		goal.Writes.Other += len(plan.Reflectors) // their reports
 	}

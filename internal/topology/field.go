@@ -26,6 +26,8 @@ type field struct {
 	// leaving tells why a standing reflector cannot stay.
 	leaving    map[string]string
 	ineligible map[string]int
+	// chosen and pinned are names of the request.
+	chosen, pinned map[string]bool
 }
 
 type candidate struct {
@@ -33,11 +35,15 @@ type candidate struct {
 	zone   string
 	weight int
 	load   int
-	chosen bool
+	// pinned by the policy; chosen by an earlier pass.
+	pinned, chosen bool
 }
 
 func newField(request Request, rules *inventory.Rules) *field {
-	f := &field{request: request, leaving: map[string]string{}, ineligible: map[string]int{}}
+	f := &field{
+		request: request, leaving: map[string]string{}, ineligible: map[string]int{},
+		chosen: set(request.Chosen), pinned: set(request.Spec.Placement.Pinned),
+	}
 	byName := index(request.Nodes)
 	standing := map[string]bool{}
 	for _, name := range request.Standing {
@@ -77,16 +83,19 @@ func (f *field) candidate(node *inventory.Node, rules *inventory.Rules) candidat
 	return candidate{
 		node: node, zone: node.Labels[f.request.Spec.ZoneLabel], weight: rules.Weight(node),
 		load:   f.load(node.Name),
-		chosen: slices.Contains(f.request.Chosen, node.Name),
+		pinned: f.pinned[node.Name], chosen: f.chosen[node.Name],
 	}
 }
 
 func (f *field) empty() bool { return len(f.kept)+len(f.stopgaps)+len(f.candidates) == 0 }
 
-// compare puts the better candidate first: chosen before, then the policy's
+// compare puts the better candidate first: pinned, then chosen before, then the policy's
 // weight, then the least load, then the newest kubelet and image (the oldest are
 // rolled next), then the older node, then the name.
 func (f *field) compare(a, b candidate) int {
+	if a.pinned != b.pinned {
+		return -compareBool(a.pinned, b.pinned)
+	}
 	if a.chosen != b.chosen {
 		return -compareBool(a.chosen, b.chosen)
 	}
@@ -111,21 +120,45 @@ func (f *field) load(name string) int {
 }
 
 // asks returns the best candidates of each zone by all but their load, where no
-// load has been asked for yet.
-func (f *field) asks() []string {
+// load has been asked for yet: a shortlist, and no fewer than are needed there.
+func (f *field) asks(needed map[string]int) []string {
 	if f.request.Load != nil {
 		return nil
 	}
 	count := map[string]int{}
 	var names []string
 	for _, c := range f.candidates {
-		if count[c.zone] < shortlist {
+		if count[c.zone] < max(shortlist, needed[c.zone]+shortlist/2) {
 			count[c.zone]++
 			names = append(names, c.node.Name)
 		}
 	}
 	slices.Sort(names)
 	return names
+}
+
+// only leaves out the nodes for which why gives a reason.
+func (f *field) only(why func(node string) string) {
+	filter := func(from []candidate, told func(name, reason string)) []candidate {
+		return slices.DeleteFunc(from, func(c candidate) bool {
+			reason := why(c.node.Name)
+			if reason != "" {
+				told(c.node.Name, reason)
+			}
+			return reason != ""
+		})
+	}
+	f.kept = filter(f.kept, func(name, reason string) { f.leaving[name] = reason })
+	f.stopgaps = filter(f.stopgaps, func(name, reason string) { f.leaving[name] = reason })
+	f.candidates = filter(f.candidates, func(_, reason string) { f.ineligible[reason]++ })
+}
+
+func set(names []string) map[string]bool {
+	out := make(map[string]bool, len(names))
+	for _, name := range names {
+		out[name] = true
+	}
+	return out
 }
 
 func compareBool(a, b bool) int {

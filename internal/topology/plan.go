@@ -41,6 +41,10 @@ const (
 	ReasonTooFewEligible   = "TooFewEligibleNodes"
 	ReasonLimitExceeded    = "LimitExceeded"
 	ReasonInvalidPlacement = "InvalidPlacement"
+	// ReasonTagFilterUnavailable: Calico cannot do the tag filter that the topology needs.
+	ReasonTagFilterUnavailable = "TagFilterUnavailable"
+	// ReasonOneZone: not every client can have reflectors in two zones.
+	ReasonOneZone = "ReflectorsInOneZone"
 )
 
 // Request is all that a plan depends on.
@@ -130,7 +134,7 @@ func (g Group) ByHome() bool { return g.Label == "" }
 type TagFilterSupport struct {
 	// Cluster: the schema of BGPFilter has what it takes, and Calico is v3.32 or newer.
 	Cluster bool
-	// Why not, for a person; "" where Cluster is true.
+	// Why not, for a person; where Cluster is true, which nodes cannot and why, or "".
 	Why string
 	// Nodes on which calico-node is v3.32 or newer. Only these can be reflectors
 	// that carry the filter. Nil: all, where Cluster is true.
@@ -172,27 +176,48 @@ func Make(request Request) Plan {
 		plan.withoutRules(request)
 		return plan
 	}
+	if plan.contradicts(request) {
+		plan.withoutRules(request)
+		return plan
+	}
 	field := newField(request, rules)
 	plan.Ineligible = field.ineligible
-
-	plan.Topology = choose(request, &plan)
-	if plan.Topology == v1alpha1.TopologySingle && field.empty() {
-		plan.Topology = withoutCandidates(request, &plan)
-		if plan.Topology == v1alpha1.TopologySingle {
-			plan.stay(request)
-			return plan
-		}
-	}
-	switch plan.Topology {
-	case v1alpha1.TopologyMesh:
-		plan.mesh(request)
-	case v1alpha1.TopologySingle:
-		single(request, field, &plan)
-	}
+	c := survey(request, field)
+	refused := plan.attempt(request, choose(request, &c, &plan), func(try *Plan, topology v1alpha1.Topology) {
+		try.build(request, rules, topology)
+	})
+	plan.explain(request, &c, refused)
 	return plan
 }
 
-// withoutRules plans where the placement cannot be read: the mesh needs none.
+// build plans one topology.
+func (p *Plan) build(request Request, rules *inventory.Rules, topology v1alpha1.Topology) {
+	// Of its own: planners change it.
+	field := newField(request, rules)
+	p.Topology = topology
+	if topology != v1alpha1.TopologyMesh && field.empty() {
+		p.Topology = withoutCandidates(request, p)
+		if p.Topology != v1alpha1.TopologyMesh {
+			p.stay(request)
+			return
+		}
+	}
+	switch p.Topology {
+	case v1alpha1.TopologyMesh:
+		p.mesh(request)
+	case v1alpha1.TopologySingle:
+		single(request, field, p)
+	case v1alpha1.TopologyMulti:
+		multi(request, field, p)
+	case v1alpha1.TopologyQuorum:
+		quorum(request, field, p)
+	case v1alpha1.TopologyHierarchy:
+		hierarchy(request, field, p)
+	}
+	p.contradictsNodes(request, field, rules)
+}
+
+// withoutRules plans where the policy cannot be followed: the mesh needs none of it.
 func (p *Plan) withoutRules(request Request) {
 	if request.Spec.Topology == v1alpha1.TopologyMesh {
 		p.Topology = v1alpha1.TopologyMesh
@@ -207,25 +232,6 @@ func (p *Plan) mesh(request Request) {
 	for _, name := range request.Standing {
 		p.Leaving[name] = "the goal is the mesh"
 	}
-}
-
-// stay keeps what stands, whatever it is.
-func (p *Plan) stay(request Request) {
-	p.Topology = inForce(request)
-	byName := index(request.Nodes)
-	for _, name := range request.Standing {
-		if node := byName[name]; node != nil {
-			p.Reflectors = append(p.Reflectors, reflector(request, node))
-		}
-	}
-}
-
-// inForce is Single as soon as there is a reflector of ours.
-func inForce(request Request) v1alpha1.Topology {
-	if len(request.Standing) > 0 {
-		return v1alpha1.TopologySingle
-	}
-	return v1alpha1.TopologyMesh
 }
 
 func reflector(request Request, node *inventory.Node) Reflector {

@@ -24,6 +24,7 @@ func single(request Request, f *field, plan *Plan) {
 		want = len(kept)
 	}
 	kept = retire(kept, want, plan)
+	kept = makeRoom(kept, f.candidates, want, plan)
 	kept = unbundle(kept, f.candidates, want, plan)
 	chosen := f.promote(kept, want)
 	if len(kept)+len(chosen) < want {
@@ -38,7 +39,7 @@ func single(request Request, f *field, plan *Plan) {
 	// from one pass to the next, so until it stands the load decides anew.
 	first := len(kept) == 0 && len(chosen) > 0
 	if first || slices.ContainsFunc(chosen, func(c candidate) bool { return !c.chosen }) {
-		plan.AskLoad = f.asks()
+		plan.AskLoad = f.asks(nil)
 	}
 
 	for _, c := range slices.Concat(kept, chosen) {
@@ -70,7 +71,7 @@ func singleCount(request Request, plan *Plan) int {
 	}
 	if sessions := plan.Nodes - 1; sessions > int(spec.Limits.SessionsPerReflector) {
 		plan.problem(ReasonLimitExceeded,
-			"topology Single gives every route reflector a session with each of the other %d nodes, limits.sessionsPerReflector allows %d; it stays on Single until topologies with fewer sessions are built",
+			"topology Single gives every route reflector a session with each of the other %d nodes, limits.sessionsPerReflector allows %d: raise it, or set spec.topology to Auto or one with fewer sessions",
 			sessions, spec.Limits.SessionsPerReflector)
 	}
 	return want
@@ -81,14 +82,46 @@ func singleCount(request Request, plan *Plan) int {
 func retire(kept []candidate, want int, plan *Plan) []candidate {
 	kept = slices.Clone(kept)
 	for len(kept) > want {
-		victim := len(kept) - 1
-		for i := victim; i >= 0 && want > 1; i-- {
-			if zones(kept) == 1 || zones(slices.Delete(slices.Clone(kept), i, i+1)) > 1 {
-				victim = i
-				break
-			}
-		}
+		victim := newest(kept, func(i int) bool {
+			return want == 1 || zones(kept) == 1 || zones(slices.Delete(slices.Clone(kept), i, i+1)) > 1
+		})
 		plan.Leaving[kept[victim].node.Name] = "fewer route reflectors are enough"
+		kept = slices.Delete(kept, victim, victim+1)
+	}
+	return kept
+}
+
+// newest is the last that may go and is not pinned; else the last.
+func newest(kept []candidate, may func(i int) bool) int {
+	for i := len(kept) - 1; i >= 0; i-- {
+		if !kept[i].pinned && may(i) {
+			return i
+		}
+	}
+	for i := len(kept) - 1; i >= 0; i-- {
+		if !kept[i].pinned {
+			return i
+		}
+	}
+	return len(kept) - 1
+}
+
+// makeRoom gives up the newest reflectors that are not pinned for pinned nodes that
+// are no reflectors yet.
+func makeRoom(kept, candidates []candidate, want int, plan *Plan) []candidate {
+	waiting := 0
+	for _, c := range candidates {
+		if c.pinned {
+			waiting++
+		}
+	}
+	kept = slices.Clone(kept)
+	for len(kept) > max(want-waiting, 0) {
+		victim := newest(kept, func(int) bool { return true })
+		if kept[victim].pinned {
+			break
+		}
+		plan.Leaving[kept[victim].node.Name] = "a pinned node takes its place"
 		kept = slices.Delete(kept, victim, victim+1)
 	}
 	return kept
@@ -104,9 +137,12 @@ func unbundle(kept, candidates []candidate, want int, plan *Plan) []candidate {
 	if !elsewhere {
 		return kept
 	}
-	last := len(kept) - 1
+	last := newest(kept, func(int) bool { return true })
+	if kept[last].pinned {
+		return kept
+	}
 	plan.Leaving[kept[last].node.Name] = "all route reflectors stand in one zone"
-	return kept[:last]
+	return slices.Delete(slices.Clone(kept), last, last+1)
 }
 
 // promote picks new reflectors, each from the zone that has the fewest; among
@@ -116,17 +152,22 @@ func (f *field) promote(kept []candidate, want int) []candidate {
 	for _, c := range kept {
 		count[c.zone]++
 	}
-	// Candidates are sorted, so the head of a zone's queue is its best, and the
-	// zones come in the order of their best.
+	// Candidates are sorted: the pinned ones come first, the head of a zone's queue
+	// is its best, and the zones come in the order of their best.
+	var chosen []candidate
 	var order []string
 	queue := map[string][]candidate{}
 	for _, c := range f.candidates {
+		if c.pinned && len(kept)+len(chosen) < want {
+			count[c.zone]++
+			chosen = append(chosen, c)
+			continue
+		}
 		if queue[c.zone] == nil {
 			order = append(order, c.zone)
 		}
 		queue[c.zone] = append(queue[c.zone], c)
 	}
-	var chosen []candidate
 	for len(kept)+len(chosen) < want {
 		best, found := "", false
 		for _, zone := range order {

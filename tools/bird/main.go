@@ -4,7 +4,8 @@
 // It needs neither root nor a system-wide install: the package is downloaded with
 // apt-get and unpacked with dpkg into the tool cache,
 // ${XDG_CACHE_HOME:-$HOME/.cache}/tapetum/bird/<version>, where the tests look for
-// it. The path of the daemon is printed. A daemon that is there already is kept.
+// it. The path of the daemon is printed; the one for IPv6 is beside it. Daemons that
+// are there already are kept.
 package main
 
 import (
@@ -35,8 +36,9 @@ func fetch() (string, error) {
 		return "", fmt.Errorf("no cache folder, set XDG_CACHE_HOME: %w", err)
 	}
 	cache = filepath.Join(cache, "tapetum", "bird")
-	if there, err := filepath.Glob(filepath.Join(cache, wanted+"*", "bird")); err == nil && len(there) > 0 {
-		return there[len(there)-1], nil
+	// bird6 was not kept once: such a folder is filled up.
+	if there, err := filepath.Glob(filepath.Join(cache, wanted+"*", "bird6")); err == nil && len(there) > 0 {
+		return filepath.Join(filepath.Dir(there[len(there)-1]), "bird"), nil
 	}
 	for _, tool := range []string{"apt-get", "dpkg"} {
 		if _, err := exec.LookPath(tool); err != nil {
@@ -94,21 +96,18 @@ func install(deb, work, cache string) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	unpacked, ready := filepath.Join(work, "unpacked"), filepath.Join(work, "ready")
+	unpacked, target := filepath.Join(work, "unpacked"), filepath.Join(cache, version)
 	if err := run(work, "dpkg", "-x", deb, unpacked); err != nil {
 		return "", err
 	}
-	if err := os.MkdirAll(ready, 0o755); err != nil {
+	if err := os.MkdirAll(target, 0o755); err != nil {
 		return "", err
 	}
-	for _, name := range []string{"bird", "birdc"} {
-		if err := os.Rename(filepath.Join(unpacked, "usr", "sbin", name), filepath.Join(ready, name)); err != nil {
+	// The one that is looked for comes last.
+	for _, name := range []string{"birdc", "birdc6", "bird", "bird6"} {
+		if err := os.Rename(filepath.Join(unpacked, "usr", "sbin", name), filepath.Join(target, name)); err != nil {
 			return "", err
 		}
-	}
-	target := filepath.Join(cache, version)
-	if err := os.Rename(ready, target); err != nil && !errors.Is(err, os.ErrExist) {
-		return "", err
 	}
 	return filepath.Join(target, "bird"), nil
 }

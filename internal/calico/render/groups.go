@@ -153,3 +153,12 @@ func HomeLabels(group string, settled bool) map[string]string {
 	}
 	return out
 }
+
+// ReadGroupSelector tells whether GroupPeer has written a node selector, for
+// whatever group.
+func ReadGroupSelector(selector string) bool {
+	condition, client := strings.CutPrefix(selector, isClient+" && ")
+	label, value, equals := strings.Cut(condition, " == ")
+	return client && equals && !strings.ContainsAny(label, " ()&|!'\"") &&
+		len(value) >= 2 && value == quote(strings.Trim(value, "'"))
+}

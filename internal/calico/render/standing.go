@@ -5,7 +5,6 @@ import (
 	"slices"
 	"strings"
 
-	"tapetum.dev/tapetum/api/v1alpha1"
 	"tapetum.dev/tapetum/internal/calico"
 	"tapetum.dev/tapetum/internal/inventory"
 )
@@ -13,10 +12,16 @@ import (
 // Standing is what of ours stands in a cluster.
 type Standing struct {
 	// Reflectors are the nodes that have our role, or a remainder of it that
-	// somebody has left over, the most senior first.
+	// somebody has left over, the most senior first: as the pins tell, else by age.
 	Reflectors []string
-	// Clients is the BGPPeer between clients and reflectors; nil: none.
+	// Clients is the BGPPeer between the clients of the catch-all and the reflectors
+	// that serve them; nil: none.
 	Clients *calico.BGPPeer
+	// Groups are the BGPPeers of groups of clients, sorted by name.
+	Groups []*calico.BGPPeer
+	// Mesh is the BGPPeer among reflectors that are not pinned; Racks the one
+	// between the reflectors of racks and the core; nil: none.
+	Mesh, Racks *calico.BGPPeer
 	// Pins between two nodes that are there, sorted by name.
 	Pins []Pinned
 	// Stray are BGPPeers of ours that fit nothing (a node is gone, a field was
@@ -51,8 +56,7 @@ func Read(nodes []inventory.Node, peers []calico.BGPPeer, statuses []calico.Cali
 		if !calico.ManagedByUs(peer) {
 			continue
 		}
-		if peer.Name == ClientsName {
-			out.Clients = peer
+		if out.readNamed(peer) {
 			continue
 		}
 		pin, ok := readPin(peer, byName, byAddress)
@@ -64,6 +68,49 @@ func Read(nodes []inventory.Node, peers []calico.BGPPeer, statuses []calico.Cali
 	}
 	out.Reflectors = reflectors(nodes, out.Pins, statuses)
 	return out
+}
+
+// readNamed takes a BGPPeer whose name says what it is.
+func (s *Standing) readNamed(peer *calico.BGPPeer) bool {
+	switch {
+	case peer.Name == ClientsName:
+		s.Clients = peer
+	case peer.Name == ReflectorsName:
+		s.Mesh = peer
+	case peer.Name == RacksName:
+		s.Racks = peer
+	case strings.HasPrefix(peer.Name, GroupPrefix):
+		s.Groups = append(s.Groups, peer)
+	default:
+		return false
+	}
+	return true
+}
+
+// Group is the standing BGPPeer of that name; nil: none.
+func (s *Standing) Group(name string) *calico.BGPPeer {
+	i, found := slices.BinarySearchFunc(s.Groups, name, func(peer *calico.BGPPeer, name string) int {
+		return strings.Compare(peer.Name, name)
+	})
+	if !found {
+		return nil
+	}
+	return s.Groups[i]
+}
+
+// All are the standing BGPPeers of ours.
+func (s *Standing) All() []*calico.BGPPeer {
+	var out []*calico.BGPPeer
+	for _, peer := range []*calico.BGPPeer{s.Clients, s.Mesh, s.Racks} {
+		if peer != nil {
+			out = append(out, peer)
+		}
+	}
+	out = append(out, s.Groups...)
+	for _, pin := range s.Pins {
+		out = append(out, pin.Peer)
+	}
+	return append(out, s.Stray...)
 }
 
 func readPin(peer *calico.BGPPeer, byName map[string]*inventory.Node, byAddress map[netip.Addr][]string) (Pinned, bool) {
@@ -79,61 +126,4 @@ func readPin(peer *calico.BGPPeer, byName map[string]*inventory.Node, byAddress 
 		}
 	}
 	return Pinned{}, false
-}
-
-// reflectors finds the nodes with our role. One of whose two halves, label and
-// annotation, somebody has removed still counts when a pin or a status of ours
-// speaks of it.
-func reflectors(nodes []inventory.Node, pins []Pinned, statuses []calico.CalicoNodeStatus) []string {
-	spokenOf := map[string]bool{}
-	for _, pin := range pins {
-		spokenOf[pin.Senior], spokenOf[pin.Junior] = true, true
-	}
-	for i := range statuses {
-		if calico.ManagedByUs(&statuses[i]) {
-			spokenOf[statuses[i].Spec.Node] = true
-		}
-	}
-	var names []string
-	for i := range nodes {
-		node := &nodes[i]
-		_, labeled := node.Labels[v1alpha1.ReflectorLabel]
-		if labeled || (node.ClusterID != "" && spokenOf[node.Name]) {
-			names = append(names, node.Name)
-		}
-	}
-	slices.Sort(names)
-	return bySeniority(names, pins)
-}
-
-// bySeniority sorts nodes so that the senior of every pin comes before its
-// junior; nodes that no pin orders stay in the order of their names.
-func bySeniority(names []string, pins []Pinned) []string {
-	seniors := map[string]map[string]bool{}
-	for _, pin := range pins {
-		if slices.Contains(names, pin.Senior) && slices.Contains(names, pin.Junior) {
-			if seniors[pin.Junior] == nil {
-				seniors[pin.Junior] = map[string]bool{}
-			}
-			seniors[pin.Junior][pin.Senior] = true
-		}
-	}
-	var out []string
-	left := slices.Clone(names)
-	for len(left) > 0 {
-		// The one with the fewest seniors left; 0 but where pins form a circle.
-		next := 0
-		for i, name := range left {
-			if len(seniors[name]) < len(seniors[left[next]]) {
-				next = i
-			}
-		}
-		name := left[next]
-		left = slices.Delete(left, next, next+1)
-		for _, other := range left {
-			delete(seniors[other], name)
-		}
-		out = append(out, name)
-	}
-	return out
 }

@@ -117,7 +117,7 @@ func TestReport(t *testing.T) {
 		Ordinary: fabric.Loss{RouteTime: time.Millisecond}, Changing: fabric.Loss{RouteTime: 1500 * time.Millisecond},
 	}, lab.Writes{Objects: 4, Status: 7}, 2*time.Second)
 	path := filepath.Join(t.TempDir(), "report.json")
-	if err := r.write(path); err != nil {
+	if err := writeReport(path, &r); err != nil {
 		t.Fatal(err)
 	}
 	data, err := os.ReadFile(path)

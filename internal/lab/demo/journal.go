@@ -43,6 +43,8 @@ func (e *entry) title() string {
 		return "make " + name + " a route reflector"
 	case "ClearRole":
 		return "take the role from " + name
+	case "SetHomes":
+		return "tell clients their group: " + e.Object
 	case "MeshOff":
 		return "turn the node-to-node mesh off"
 	case "MeshOn":

@@ -135,6 +135,10 @@ func (c *chapter) missing(v *view) string {
 	switch {
 	case status.ObservedGeneration != v.policy.Generation || ready == nil:
 		return "the controller has not looked at the policy yet"
+	case c.event.topology != "":
+		if text := arrived(v, c.event.topology); text != "" {
+			return text
+		}
 	case reflectors != c.event.reflectors:
 		return fmt.Sprintf("%d reflectors, want %d", reflectors, c.event.reflectors)
 	case v.state.MeshOn != c.event.mesh:
@@ -245,8 +249,12 @@ func waitsFor(v *view, missing string) string {
 }
 
 func (c *chapter) numbers(s *lab.State) string {
-	return fmt.Sprintf("reflectors %d of %d · mesh %s · sessions %d of %d up · pairs without a route %d · lost %.1f s (ordinary %.1f)",
-		len(s.Reflectors()), c.event.reflectors, onOff(s.MeshOn), s.SessionsUp, s.SessionsConfigured, s.MissingPairs,
+	of := ""
+	if c.event.topology == "" {
+		of = fmt.Sprintf(" of %d", c.event.reflectors)
+	}
+	return fmt.Sprintf("reflectors %d%s · mesh %s · sessions %d of %d up · pairs without a route %d · lost %.1f s (ordinary %.1f)",
+		len(s.Reflectors()), of, onOff(s.MeshOn), s.SessionsUp, s.SessionsConfigured, s.MissingPairs,
 		(s.Lost.Ordinary.RouteTime + s.Lost.Changing.RouteTime).Seconds(), s.Lost.Ordinary.RouteTime.Seconds())
 }
 

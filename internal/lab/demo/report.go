@@ -23,7 +23,7 @@ type Result struct {
 	LostOrdinarySeconds float64 `json:"lostOrdinarySeconds"`
 	LostChangingSeconds float64 `json:"lostChangingSeconds"`
 
-	statusWrites int
+	statusWrites, nodeWrites int
 }
 
 // Report is the whole story.
@@ -40,7 +40,7 @@ func (r *Report) LostOrdinary() float64 {
 	return sum
 }
 
-func (r *Report) write(path string) error {
+func writeReport(path string, r any) error {
 	data, err := json.MarshalIndent(r, "", "  ")
 	if err != nil {
 		return fmt.Errorf("report: %w", err)
@@ -52,7 +52,7 @@ func (r *Report) write(path string) error {
 }
 
 func (r *Result) account(a fabric.Account, w lab.Writes, took time.Duration) {
-	r.Writes, r.statusWrites = w.Objects, w.Status
+	r.Writes, r.statusWrites, r.nodeWrites = w.Objects, w.Status, w.Nodes
 	r.Seconds = round(took.Seconds())
 	r.LostOrdinarySeconds = round(a.Ordinary.RouteTime.Seconds())
 	r.LostChangingSeconds = round(a.Changing.RouteTime.Seconds())

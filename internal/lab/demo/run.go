@@ -21,6 +21,7 @@ const meshTimeout = 2 * time.Minute
 // demo is one running demo.
 type demo struct {
 	options    Options
+	lab        lab.Options
 	rule       rule
 	screen     *screen
 	cluster    *lab.Cluster
@@ -38,9 +39,7 @@ func Run(ctx context.Context, o Options) (*Report, error) {
 	if err := o.check(); err != nil {
 		return nil, err
 	}
-	d := &demo{options: o, rule: newRule(o.Nodes), screen: &screen{
-		out: o.Out, plain: o.Plain, color: o.Color && !o.Plain, width: o.Width, begun: time.Now(),
-	}}
+	d := &demo{options: o, lab: o.lab(), rule: newRule(o.Nodes), screen: newScreen(&o)}
 	d.intro()
 	report := &Report{}
 	err := d.tell(ctx, report)
@@ -88,7 +87,7 @@ func (d *demo) tell(ctx context.Context, report *Report) error {
 }
 
 func (d *demo) begin(ctx context.Context) error {
-	o := d.options.lab()
+	o := d.lab
 	o.Progress = func(text string) { d.screen.line(stamp(time.Since(d.screen.begun)) + "  " + text) }
 	var err error
 	// The lab ends with ctx only while it starts: later it is stopped after the
@@ -157,8 +156,13 @@ func (d *demo) finish(ctx context.Context, report *Report, failure error) error 
 	}
 	var err error
 	if d.options.Report != "" {
-		err = report.write(d.options.Report)
+		err = writeReport(d.options.Report, report)
 	}
+	d.verdict(ctx, failure)
+	return err
+}
+
+func (d *demo) verdict(ctx context.Context, failure error) {
 	s := d.screen
 	s.line("")
 	if failure == nil {
@@ -169,7 +173,6 @@ func (d *demo) finish(ctx context.Context, report *Report, failure error) error 
 	if d.options.Keep && d.cluster != nil && ctx.Err() == nil {
 		d.keep(ctx)
 	}
-	return err
 }
 
 func (d *demo) keep(ctx context.Context) {

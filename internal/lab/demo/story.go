@@ -6,6 +6,7 @@ import (
 	"slices"
 	"strings"
 
+	"tapetum.dev/tapetum/api/v1alpha1"
 	"tapetum.dev/tapetum/internal/lab"
 )
 
@@ -18,6 +19,8 @@ type event struct {
 	// reflectors asked for afterwards; mesh: Calico's mesh is on again.
 	reflectors int
 	mesh       bool
+	// topology, where it is set, is asked for instead.
+	topology v1alpha1.Topology
 	// also says what is still missing beyond that; "" for nothing.
 	also func(now *lab.State) string
 }

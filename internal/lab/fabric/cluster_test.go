@@ -2,6 +2,7 @@ package fabric
 
 import (
 	"fmt"
+	"maps"
 	"net/netip"
 	"testing"
 	"time"
@@ -73,6 +74,8 @@ func (c *testCluster) copy() Resources {
 	}
 	r.Peers = append(r.Peers, c.res.Peers...)
 	r.Configurations = append(r.Configurations, c.res.Configurations...)
+	r.Filters = append(r.Filters, c.res.Filters...)
+	r.WithoutCommunities = maps.Clone(c.res.WithoutCommunities)
 	return r
 }
 

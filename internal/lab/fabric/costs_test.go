@@ -118,6 +118,32 @@ var costs = []cost{
 	}, write: func(c *testCluster) { c.unpeer("clients") }, ordinary: 24, forever: true},
 	{name: "two reflectors: one's Node deleted", setup: func(c *testCluster) { c.withReflectors(true, false, 1, 2) },
 		write: func(c *testCluster) { c.res.Nodes = append(c.res.Nodes[:1:1], c.res.Nodes[2:]...) }},
+	{name: "own IDs: the tag filter put on the live peering", setup: func(c *testCluster) {
+		c.multi(3, 2, "")
+		c.filter(tagFilter("one-hop"))
+		c.run(time.Second)
+	}, write: func(c *testCluster) { c.peerNamed("between").Spec.Filters = []string{"one-hop"} }},
+	{name: "own IDs: the tag filter taken off the live peering", setup: func(c *testCluster) { c.multi(3, 2, "one-hop") },
+		write: func(c *testCluster) { c.peerNamed("between").Spec.Filters = nil }},
+	{name: "own IDs: the tag filter's community changed", setup: func(c *testCluster) { c.multi(3, 2, "one-hop") },
+		write: func(c *testCluster) {
+			other := tagFilter("one-hop")
+			other.Spec.ImportV4[0].Operations[0].AddCommunity.Value = "64512:1"
+			other.Spec.ExportV4[0].Communities.Values[0] = "64512:1"
+			c.filter(other)
+		}},
+	{name: "own IDs: the tag filter deleted while it is named", setup: func(c *testCluster) { c.multi(3, 2, "one-hop") },
+		write: func(c *testCluster) { c.filter(calico.BGPFilter{}) }},
+	{name: "own IDs: a filter named that does not exist", setup: func(c *testCluster) { c.multi(3, 2, "") },
+		write: func(c *testCluster) { c.peerNamed("between").Spec.Filters = []string{"none"} }},
+	// Each of the three has two clients, which share one reflector with any other.
+	// Only the reflectors themselves have no other way to each other.
+	{name: "own IDs: a filter that rejects everything on the peering", setup: func(c *testCluster) {
+		c.multi(3, 2, "")
+		c.filter(rejectAll("no"))
+		c.run(time.Second)
+	}, write: func(c *testCluster) { c.peerNamed("between").Spec.Filters = []string{"no"} },
+		ordinary: 6 + 2*6, forever: true},
 	{name: "annotation first", setup: func(c *testCluster) { c.withReflectors(false, false, 1, 2) },
 		write: func(c *testCluster) { c.annotate(3) }, changing: ownPairs},
 }

@@ -8,7 +8,12 @@
 // randomness are passed in; the same calls with the same seed give the same run.
 //
 // It leaves out what no transition of Tapetum's touches: graceful restart of a
-// crashed BIRD, route filters, neighbors outside the cluster (their sessions
-// never come up), and the passing on of routes between AS numbers (a session
-// between two of them carries its two ends' own routes only).
+// crashed BIRD, neighbors outside the cluster (their sessions never come up), and
+// the passing on of routes between AS numbers (a session between two of them
+// carries its two ends' own routes only).
+//
+// Of route filters it models communities, where a route came from and the kind of
+// peer. Rules that ask for an interface, a priority or an AS path match nothing,
+// and no network that a rule names holds a node's block but the one of all
+// addresses (filters.go). Operations other than adding a community change nothing.
 package fabric

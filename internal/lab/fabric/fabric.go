@@ -22,8 +22,12 @@ type Fabric struct {
 	mark    uint64
 	options map[options]*options
 
+	communities map[string]int
+	rulesets    map[string]*ruleset
+
 	current *version
 	peers   []calico.BGPPeer
+	filters []calico.BGPFilter
 
 	slots   []*node // nil: free
 	byName  map[string]*node
@@ -41,6 +45,7 @@ func New(seed uint64, t Timing) *Fabric {
 	f := &Fabric{
 		timing: t, rng: rand.New(rand.NewPCG(seed, 0x7461706574756d)), //nolint:gosec // a simulation wants a seed
 		options: map[options]*options{}, byName: map[string]*node{},
+		communities: map[string]int{}, rulesets: map[string]*ruleset{},
 	}
 	for family := range families {
 		f.owner[family] = map[netip.Addr]*node{}
@@ -55,13 +60,14 @@ func New(seed uint64, t Timing) *Fabric {
 func (f *Fabric) Set(now time.Time, r Resources) {
 	f.Advance(now)
 	c := readConfigurations(r.Configurations)
-	hosts := readHosts(r.Nodes, &c)
+	hosts := readHosts(&r, &c)
 	peers := slices.SortedFunc(slices.Values(r.Peers), func(a, b calico.BGPPeer) int { return cmp.Compare(a.Name, b.Name) })
-	if f.unchanged(hosts, &c, peers) {
+	filters := slices.SortedFunc(slices.Values(r.Filters), func(a, b calico.BGPFilter) int { return cmp.Compare(a.Name, b.Name) })
+	if f.unchanged(hosts, &c, peers) && f.sameFilters(filters) {
 		return
 	}
-	f.peers = peers
-	f.current = f.newVersion(hosts, &c, peers)
+	f.peers, f.filters = peers, filters
+	f.current = f.newVersion(hosts, &c)
 	f.takeNodes()
 	for _, n := range f.slots {
 		if n != nil && n.powered && !n.gone {
@@ -88,6 +94,12 @@ func (f *Fabric) unchanged(hosts []host, c *cluster, peers []calico.BGPPeer) boo
 		}
 	}
 	return v.mesh.equal(meshOf(c, hosts))
+}
+
+func (f *Fabric) sameFilters(filters []calico.BGPFilter) bool {
+	return slices.EqualFunc(filters, f.filters, func(a, b calico.BGPFilter) bool {
+		return a.Name == b.Name && reflect.DeepEqual(a.Spec, b.Spec)
+	})
 }
 
 // takeNodes brings the nodes in line with the Node objects.

@@ -19,6 +19,7 @@ type node struct {
 	running   *version
 	host      *host
 	peerings  []protocol
+	meshPart  meshPart
 	addr      [families]netip.Addr
 	clusterID string
 	neigh     [families]map[netip.Addr]*neighbor
@@ -59,30 +60,44 @@ func (nb *neighbor) firstByName() protocol {
 
 // replace takes a new configuration over: unchanged protocols keep their place
 // in line, changed and new ones go to its end. It tells whether anything
-// changed, and whether the holder of the lock did.
+// changed, and whether the holder of the lock did. New filters are no change
+// here.
 func (nb *neighbor) replace(want []protocol) (changed, holder bool) {
-	if len(nb.line) == len(want) && (len(want) == 1 && nb.line[0] == want[0] || sameSet(nb.line, want)) {
+	nb.refilter(want)
+	if len(nb.line) == len(want) && sameSet(nb.line, want) {
 		return false, false
 	}
 	old := nb.line[0]
 	var line []protocol
 	for _, p := range nb.line {
-		if slices.Contains(want, p) {
+		if find(want, p) >= 0 {
 			line = append(line, p)
 		}
 	}
 	for _, p := range want {
-		if !slices.Contains(line, p) {
+		if find(line, p) < 0 {
 			line = append(line, p)
 		}
 	}
 	nb.line = line
-	return true, !slices.Contains(want, old)
+	return true, find(want, old) < 0
 }
+
+// refilter gives the protocols that stay their new filters.
+func (nb *neighbor) refilter(want []protocol) {
+	for i := range nb.line {
+		if j := find(want, nb.line[i]); j >= 0 {
+			nb.line[i].rules = want[j].rules
+		}
+	}
+}
+
+// find returns the place of a protocol, whatever its filters, or -1.
+func find(list []protocol, p protocol) int { return slices.IndexFunc(list, p.same) }
 
 func sameSet(a, b []protocol) bool {
 	for _, p := range a {
-		if !slices.Contains(b, p) {
+		if find(b, p) < 0 {
 			return false
 		}
 	}
@@ -123,7 +138,7 @@ func (f *Fabric) apply(n *node, v *version) {
 	if same {
 		return
 	}
-	all := append(f.renderMesh(v, h), peerings...)
+	all := append(f.renderMesh(n, v, h), peerings...)
 	slices.SortFunc(all, compareProtocols)
 	if n.clusterID != h.clusterID {
 		n.clusterID = h.clusterID
@@ -148,18 +163,30 @@ func (f *Fabric) reconfigure(n *node, family int, own netip.Addr, want []protoco
 		n.neigh[family] = map[netip.Addr]*neighbor{}
 	}
 	var touched []*neighbor
+	left := 0
 	for len(want) > 0 {
 		addr, end := want[0].opt.remote, 1
 		for end < len(want) && want[end].opt.remote == addr {
 			end++
 		}
 		if familyOf(addr) == family {
+			left++
 			if nb := f.configure(n, family, addr, want[:end]); nb != nil {
 				touched = append(touched, nb)
 			}
 		}
 		want = want[end:]
 	}
+	if len(n.neigh[family]) > left {
+		f.removeNeighbors(n, family)
+	}
+	for _, nb := range touched {
+		f.consider(n, family, nb)
+	}
+}
+
+// removeNeighbors: those that the last configuration did not name.
+func (f *Fabric) removeNeighbors(n *node, family int) {
 	for _, nb := range n.neighbors(family) {
 		if nb.seen == f.mark {
 			continue
@@ -168,9 +195,6 @@ func (f *Fabric) reconfigure(n *node, family int, own netip.Addr, want []protoco
 		if nb.sess != nil {
 			f.closeBy(nb.sess, n)
 		}
-	}
-	for _, nb := range touched {
-		f.consider(n, family, nb)
 	}
 }
 
@@ -185,6 +209,9 @@ func (f *Fabric) configure(n *node, family int, addr netip.Addr, group []protoco
 	}
 	nb.seen = f.mark
 	changed, holder := nb.replace(group)
+	if nb.sess != nil && !holder {
+		f.refilter(nb.sess, n, nb.holder().rules)
+	}
 	if !changed {
 		return nil
 	}

@@ -33,7 +33,7 @@ func TestIncrementalEqualsRebuild(t *testing.T) {
 // happen lets one random thing happen to the cluster.
 func happen(c *testCluster, r *rand.Rand, next *int) {
 	n := &c.res.Nodes[r.IntN(len(c.res.Nodes))]
-	switch r.IntN(10) {
+	switch r.IntN(12) {
 	case 0, 1:
 		n.Labels[reflectorLabel] = "1"
 		n.ClusterID = clusterID
@@ -49,6 +49,12 @@ func happen(c *testCluster, r *rand.Rand, next *int) {
 		c.f.Kill(c.now, n.Name)
 	case 6, 7:
 		c.f.Revive(c.now, n.Name)
+	case 10:
+		c.filter([]calico.BGPFilter{tagFilter("one-hop"), rejectAll("one-hop"), {}}[r.IntN(3)])
+	case 11:
+		for i := range c.res.Peers {
+			c.res.Peers[i].Spec.Filters = [][]string{nil, {"one-hop"}, {"none", "one-hop"}}[r.IntN(3)]
+		}
 	case 8:
 		c.res.Nodes = append(c.res.Nodes, makeNode(*next, n.IPv6.IsValid()))
 		*next++

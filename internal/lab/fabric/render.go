@@ -45,6 +45,14 @@ type protocol struct {
 	kind kind
 	port uint16 // in the name, 0 for none
 	opt  *options
+	// rules of its filters: a change of them sends the routes anew and restarts
+	// nothing.
+	rules *ruleset
+}
+
+// same: BIRD goes on with the session where one replaces the other.
+func (p protocol) same(o protocol) bool {
+	return p.kind == o.kind && p.port == o.port && p.opt == o.opt
 }
 
 // before orders protocols to the same neighbor by their names.
@@ -69,10 +77,18 @@ type version struct {
 	as       uint32
 	mesh     *mesh
 	peerings map[string][]peering
+	filters  map[string]*calico.BGPFilterSpec
+	rules    map[rulesKey]*ruleset
 }
 
-func (f *Fabric) newVersion(hosts []host, c *cluster, peers []calico.BGPPeer) *version {
-	v := &version{hosts: hosts, as: c.as, byName: make(map[string]*host, len(hosts))}
+func (f *Fabric) newVersion(hosts []host, c *cluster) *version {
+	v := &version{
+		hosts: hosts, as: c.as, byName: make(map[string]*host, len(hosts)),
+		filters: map[string]*calico.BGPFilterSpec{}, rules: map[rulesKey]*ruleset{},
+	}
+	for i := range f.filters {
+		v.filters[f.filters[i].Name] = &f.filters[i].Spec
+	}
 	for i := range hosts {
 		v.byName[hosts[i].name] = &hosts[i]
 	}
@@ -80,7 +96,7 @@ func (f *Fabric) newVersion(hosts []host, c *cluster, peers []calico.BGPPeer) *v
 	if f.current != nil && f.current.mesh.equal(v.mesh) {
 		v.mesh = f.current.mesh
 	}
-	v.peerings = solve(hosts, peers, c.as, f.rng)
+	v.peerings = solve(hosts, f.peers, c.as, f.rng)
 	return v
 }
 
@@ -103,7 +119,9 @@ func (f *Fabric) renderPeerings(v *version, h *host) (out []protocol, ok bool) {
 			if p.as == 0 {
 				return nil, false // "as 0": Remote AS number must be set
 			}
-			out = append(out, protocol{part.kind, p.port, f.intern(peeringOptions(p, h, own, part.kind))})
+			o := peeringOptions(p, h, own, part.kind)
+			rules := f.rulesOf(v, rulesKey{p.spec, familyOf(p.addr), o.localAS == o.remoteAS, h.old})
+			out = append(out, protocol{part.kind, p.port, f.intern(o), rules})
 		}
 	}
 	slices.SortFunc(out, compareProtocols)
@@ -138,35 +156,6 @@ func peeringOptions(p *peering, h *host, own netip.Addr, k kind) options {
 	}
 	o.passive = k == kindGlobal && p.calicoNode && p.addr.String() > own.String()
 	return o
-}
-
-// renderMesh returns the Mesh_ protocols of a node: none where it has a cluster
-// ID itself.
-func (f *Fabric) renderMesh(v *version, h *host) []protocol {
-	if !v.mesh.on || h.clusterID != "" {
-		return nil
-	}
-	var out []protocol
-	for family := range families {
-		own := h.addr[family]
-		if !own.IsValid() {
-			continue
-		}
-		ownText := own.String()
-		for i := range v.mesh.members {
-			m := &v.mesh.members[i]
-			if m.name == h.name || !m.addr[family].IsValid() {
-				continue
-			}
-			out = append(out, protocol{kindMesh, 0, f.intern(options{
-				local: own, remote: m.addr[family], localAS: h.as, remoteAS: m.as, remotePort: m.port, listenPort: h.port,
-				password: v.mesh.password, maxRestart: v.mesh.maxRestart, ttl: -1,
-				passive: m.addr[family].String() > ownText,
-			})})
-		}
-	}
-	slices.SortFunc(out, compareProtocols)
-	return out
 }
 
 // compareProtocols orders by neighbor, then by name.

@@ -15,6 +15,10 @@ type Resources struct {
 	Nodes          []inventory.Node
 	Peers          []calico.BGPPeer
 	Configurations []calico.BGPConfiguration
+	Filters        []calico.BGPFilter
+	// WithoutCommunities names the nodes whose calico-node is older than v3.32: it
+	// ignores communities and operations in a filter and obeys the rest.
+	WithoutCommunities map[string]bool
 }
 
 // Address families, as indexes.
@@ -48,11 +52,12 @@ type host struct {
 	// broken: the cluster ID passes Calico's validation but not BIRD's parser,
 	// so this node's BIRD goes on with the configuration it has.
 	broken bool
+	old    bool // see Resources.WithoutCommunities
 }
 
 func (h *host) equal(o *host) bool {
 	return h.name == o.name && h.uid == o.uid && h.addr == o.addr && h.as == o.as && h.port == o.port &&
-		h.clusterID == o.clusterID && h.broken == o.broken && maps.Equal(h.labels, o.labels)
+		h.clusterID == o.clusterID && h.broken == o.broken && h.old == o.old && maps.Equal(h.labels, o.labels)
 }
 
 // mesh is what the node-to-node mesh consists of.
@@ -122,11 +127,11 @@ func secretOf(p *calico.BGPPassword) string {
 	return p.SecretKeyRef.Name + "/" + p.SecretKeyRef.Key
 }
 
-func readHosts(nodes []inventory.Node, c *cluster) []host {
-	hosts := make([]host, 0, len(nodes))
-	for i := range nodes {
-		n := &nodes[i]
-		h := host{name: n.Name, uid: n.UID, as: n.ASNumber, port: c.port, labels: n.Labels}
+func readHosts(r *Resources, c *cluster) []host {
+	hosts := make([]host, 0, len(r.Nodes))
+	for i := range r.Nodes {
+		n := &r.Nodes[i]
+		h := host{name: n.Name, uid: n.UID, as: n.ASNumber, port: c.port, labels: n.Labels, old: r.WithoutCommunities[n.Name]}
 		h.addr[v4], h.addr[v6] = n.IPv4, n.IPv6
 		if h.as == 0 {
 			h.as = c.as

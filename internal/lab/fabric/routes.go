@@ -14,7 +14,7 @@ func (c clusterIDs) with(i int) clusterIDs {
 	return c
 }
 
-func (c clusterIDs) within(o clusterIDs) bool {
+func (c *clusterIDs) within(o *clusterIDs) bool {
 	for i := range c {
 		if c[i]&^o[i] != 0 {
 			return false
@@ -24,16 +24,21 @@ func (c clusterIDs) within(o clusterIDs) bool {
 }
 
 // path is one path to a destination, as a reflector holds it: from which
-// neighbor, whether that one is its client, and the cluster list. With add
-// paths every path is passed on, so all that differ in these are kept.
+// neighbor, whether that one is its client, the cluster list and the
+// communities. With add paths every path is passed on, so all that differ in
+// these are kept.
 type path struct {
 	from   *node
 	client bool
+	tags   tags
 	ids    clusterIDs
 }
 
-// covers: whatever o could reach, p reaches as well.
-func (p path) covers(o path) bool { return (p.client || !o.client) && p.ids.within(o.ids) }
+// covers: whatever o could reach, p reaches as well. Filters may ask for a
+// community as well as for its absence, so the communities must be the same.
+func (p *path) covers(o *path) bool {
+	return (p.client || !o.client) && p.tags == o.tags && p.ids.within(&o.ids)
+}
 
 // link is a session that carries routes between a node and a reflector.
 type link struct {
@@ -51,7 +56,11 @@ type plane struct {
 	rows       [][]pair   // by slot of the destination, by slot of the node
 
 	dirty   bool       // work everything out anew
-	changed []*session // sessions that came up or went down
+	changed []*session // sessions that came up, went down or got other filters
+
+	spare  [][]path  // for the next spread
+	todo   []arrival // the same
+	differ []bool    // by reflector: what it holds changed in the last spread
 }
 
 // relay passes a path on from reflector y to z by RFC 4456 as BIRD has it: one
@@ -67,7 +76,8 @@ func relay(y, z *node, s *session, p path) (path, bool) {
 	if fromClient && ids.has(z.idBit) {
 		return path{}, false
 	}
-	return path{from: y, client: fromClient, ids: ids}, true
+	carried, ok := s.deliver(y, z, p.tags, true)
+	return path{from: y, client: fromClient, tags: carried, ids: ids}, ok
 }
 
 // spreader works out which paths to one destination the reflectors hold.
@@ -85,8 +95,8 @@ type arrival struct {
 
 func (s *spreader) add(at *node, x path) {
 	i := at.rr[s.plane.family]
-	for _, have := range s.held[i] {
-		if have.covers(x) {
+	for j := range s.held[i] {
+		if s.held[i][j].covers(&x) {
 			return
 		}
 	}
@@ -94,15 +104,34 @@ func (s *spreader) add(at *node, x path) {
 	s.todo = append(s.todo, arrival{at, x})
 }
 
-func (p *plane) spread(o *node) {
-	s := spreader{plane: p, held: p.paths[o.slot]}
+// spread works out anew which paths to o the reflectors hold. It tells whether
+// that changed; for which of them is in p.differ.
+func (p *plane) spread(o *node) bool {
+	s := spreader{plane: p, held: p.spare, todo: p.todo[:0]}
 	if len(s.held) != len(p.reflectors) {
 		s.held = make([][]path, len(p.reflectors))
 	}
 	for i := range s.held {
 		s.held[i] = s.held[i][:0]
 	}
-	p.paths[o.slot] = s.held
+	s.run(o)
+	before := p.paths[o.slot]
+	p.paths[o.slot], p.spare, p.todo = s.held, before, s.todo
+	return p.compare(before, s.held)
+}
+
+func (p *plane) compare(before, after [][]path) (any bool) {
+	p.differ = p.differ[:0]
+	for i := range after {
+		d := len(before) != len(after) || !slices.Equal(before[i], after[i])
+		p.differ = append(p.differ, d)
+		any = any || d
+	}
+	return any
+}
+
+func (s *spreader) run(o *node) {
+	p := s.plane
 	for _, y := range p.reflectors {
 		if !y.powered {
 			for _, x := range y.frozen[p.family][o] {
@@ -111,14 +140,15 @@ func (p *plane) spread(o *node) {
 		}
 	}
 	for _, l := range p.links[o.slot] {
-		if l.reflector.powered {
-			s.add(l.reflector, path{from: o, client: l.sess.client(l.reflector)})
+		if !l.reflector.powered {
+			continue
+		}
+		if carried, ok := l.sess.deliver(o, l.reflector, 0, false); ok {
+			s.add(l.reflector, path{from: o, client: l.sess.client(l.reflector), tags: carried})
 		}
 	}
-	for len(s.todo) > 0 {
-		next := s.todo[0]
-		s.todo = s.todo[1:]
-		s.passOn(next, o)
+	for i := 0; i < len(s.todo); i++ {
+		s.passOn(s.todo[i], o)
 	}
 }
 
@@ -167,7 +197,7 @@ func (p *plane) flush(f *Fabric) {
 		return
 	}
 	p.grow(len(f.slots))
-	ordinary, pairs := p.sortChanges()
+	ordinary, core, pairs := p.sortChanges()
 	if p.dirty {
 		p.rebuild(f)
 		return
@@ -176,8 +206,13 @@ func (p *plane) flush(f *Fabric) {
 		p.check(f, s.a, s.b)
 		p.check(f, s.b, s.a)
 	}
-	for _, n := range ordinary {
+	for _, n := range slices.Concat(core, ordinary) {
 		p.relink(n)
+	}
+	if len(core) > 0 {
+		p.respread(f, core)
+	}
+	for _, n := range ordinary {
 		p.spread(n)
 	}
 	for _, n := range ordinary {
@@ -192,14 +227,14 @@ func (p *plane) flush(f *Fabric) {
 
 // sortChanges notes which pairs have a session of their own now, and says whom
 // the changes concern.
-func (p *plane) sortChanges() (ordinary []*node, pairs []*session) {
+func (p *plane) sortChanges() (ordinary, core []*node, pairs []*session) {
 	for _, s := range p.changed {
-		direct := p.session(s.a, s.b) != nil
-		p.rows[s.a.slot][s.b.slot].direct = direct
-		p.rows[s.b.slot][s.a.slot].direct = direct
+		p.rows[s.a.slot][s.b.slot].direct = p.direct(s.a, s.b)
+		p.rows[s.b.slot][s.a.slot].direct = p.direct(s.b, s.a)
 		switch ra, rb := s.a.rr[p.family] >= 0, s.b.rr[p.family] >= 0; {
 		case ra && rb:
-			p.dirty = true
+			core = append(core, s.a, s.b)
+			pairs = append(pairs, s)
 		case ra:
 			ordinary = append(ordinary, s.b)
 		case rb:
@@ -209,8 +244,57 @@ func (p *plane) sortChanges() (ordinary []*node, pairs []*session) {
 		}
 	}
 	p.changed = p.changed[:0]
-	slices.SortFunc(ordinary, func(a, b *node) int { return a.slot - b.slot })
-	return slices.Compact(ordinary), pairs
+	return unique(ordinary), unique(core), pairs
+}
+
+func unique(nodes []*node) []*node {
+	slices.SortFunc(nodes, func(a, b *node) int { return a.slot - b.slot })
+	return slices.Compact(nodes)
+}
+
+// respread works out what a change between the core's reflectors means for all
+// destinations. Who else has no session with a reflector that holds other paths now
+// sees no difference.
+func (p *plane) respread(f *Fabric, core []*node) {
+	for _, o := range f.slots {
+		if o == nil || !p.spread(o) {
+			continue
+		}
+		for _, z := range f.slots {
+			if z != nil && z != o && p.sees(z) {
+				p.check(f, o, z)
+			}
+		}
+	}
+	for _, z := range core {
+		for _, o := range f.slots {
+			if o != nil && o != z {
+				p.check(f, o, z)
+			}
+		}
+	}
+}
+
+// sees: z has a session with a reflector that holds other paths since the last
+// spread.
+func (p *plane) sees(z *node) bool {
+	for _, l := range p.links[z.slot] {
+		if p.differ[l.reflector.rr[p.family]] {
+			return true
+		}
+	}
+	return false
+}
+
+// direct tells whether o gives its own destination to z over a session of their
+// own.
+func (p *plane) direct(o, z *node) bool {
+	s := p.session(o, z)
+	if s == nil {
+		return false
+	}
+	_, ok := s.deliver(o, z, 0, false)
+	return ok
 }
 
 // session returns the session between two nodes if it carries routes.

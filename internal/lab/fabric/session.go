@@ -39,6 +39,40 @@ func (s *session) at(n *node) (*neighbor, protocol) {
 	return s.nb, s.pb
 }
 
+// rules of the filters that n runs on the session.
+func (s *session) rules(n *node) *ruleset {
+	if s.a == n {
+		return s.pa.rules
+	}
+	return s.pb.rules
+}
+
+// deliver passes a route with the communities carried from one end to the other,
+// through the filters of both. learned: the sender has it from BGP.
+func (s *session) deliver(from, to *node, carried tags, learned bool) (tags, bool) {
+	carried, ok := s.rules(from).export(carried, learned)
+	if !ok {
+		return 0, false
+	}
+	return s.rules(to).imported(carried)
+}
+
+// refilter gives n's end of a session new filters: the routes are sent anew, the
+// session stays. Routes that are only replaced are not lost.
+func (f *Fabric) refilter(s *session, n *node, rules *ruleset) {
+	p := &s.pa
+	if s.b == n {
+		p = &s.pb
+	}
+	if p.rules == rules {
+		return
+	}
+	p.rules = rules
+	if s.carries() {
+		f.routesChanged(s)
+	}
+}
+
 // client tells whether n treats the other end as its client.
 func (s *session) client(n *node) bool {
 	_, p := s.at(n)
@@ -94,7 +128,7 @@ func (f *Fabric) free(s *session, owner *node) bool {
 // possible tells whether the two ends can open a connection.
 func (f *Fabric) possible(s *session) bool {
 	a, b := s.pa.opt, s.pb.opt
-	if s.na.holder() != s.pa || s.nb.holder() != s.pb {
+	if !s.na.holder().same(s.pa) || !s.nb.holder().same(s.pb) {
 		return false
 	}
 	if a.remoteAS != b.localAS || b.remoteAS != a.localAS || a.password != b.password || (a.ttl < 0) != (b.ttl < 0) {
@@ -107,7 +141,7 @@ func (f *Fabric) possible(s *session) bool {
 // receiving BIRD gives it to the first protocol by name, and refuses it where
 // that one does not have the lock.
 func dials(from, to protocol, at *neighbor) bool {
-	return !from.opt.passive && orDefault(from.opt.remotePort) == orDefault(to.opt.listenPort) && at.firstByName() == to
+	return !from.opt.passive && orDefault(from.opt.remotePort) == orDefault(to.opt.listenPort) && at.firstByName().same(to)
 }
 
 func orDefault(port uint16) uint16 {

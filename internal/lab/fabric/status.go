@@ -29,7 +29,7 @@ func (f *Fabric) peerStatus(n *node, family int) (list []calico.PeerStatus, read
 		for _, p := range line {
 			state, since := "Active", int64(0)
 			switch s := nb.sess; {
-			case p != holder:
+			case !p.same(holder):
 				state = calico.StateIdle // waits for the lock
 			case s != nil:
 				since = s.since
@@ -37,7 +37,7 @@ func (f *Fabric) peerStatus(n *node, family int) (list []calico.PeerStatus, read
 					state = calico.StateEstablished
 				}
 			}
-			if p == holder && nb.sess != nil && nb.sess.carries() {
+			if p.same(holder) && nb.sess != nil && nb.sess.carries() {
 				ready++
 			} else {
 				not++

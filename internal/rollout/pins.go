@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"net/netip"
 	"slices"
+	"strings"
 
 	"tapetum.dev/tapetum/internal/calico"
 	"tapetum.dev/tapetum/internal/calico/render"
@@ -11,38 +12,12 @@ import (
 	"tapetum.dev/tapetum/internal/topology"
 )
 
-// clientsPeer makes sure of the BGPPeer between clients and reflectors. It exists
-// before any node has the role: until then it matches nothing.
-func (s *state) clientsPeer() *verdict {
-	if len(s.plan.Reflectors) == 0 {
-		return nil
-	}
-	want := render.Clients(topology.GroupAll, s.options())
-	standing := s.standing.Clients
-	if standing == nil {
-		return s.add(&Step{
-			Action: CreatePeer, Object: peerObject(want.Name), Peer: want, Repair: s.hadRole(s.standing.Reflectors...),
-			Why: "every node without the role will peer with all route reflectors; it matches nothing yet",
-		})
-	}
-	if standing.Spec.NodeSelector == want.Spec.NodeSelector && standing.Spec.PeerSelector == want.Spec.PeerSelector &&
-		standing.Spec.Node == "" && standing.Spec.PeerIP == "" && reversed(standing) {
-		return nil
-	}
-	mended := standing.DeepCopy()
-	mended.Spec = want.Spec
-	return s.add(&Step{
-		Action: PatchPeer, Object: peerObject(want.Name), Peer: mended, Repair: true,
-		Why: "somebody edited whom the clients peer with",
-	})
-}
-
-// pinStanding makes sure that every two working reflectors are pinned to each
-// other, the more senior one to the more junior.
+// pinStanding makes sure that every two working reflectors of the core are pinned to
+// each other, the more senior one to the more junior.
 func (s *state) pinStanding() *verdict {
-	living := s.living()
-	for i, senior := range living {
-		for _, junior := range living[i+1:] {
+	cores := s.cores()
+	for i, senior := range cores {
+		for _, junior := range cores[i+1:] {
 			if v := s.pin(senior, junior, s.hadRole(senior, junior),
 				fmt.Sprintf("route reflectors %s and %s have no session with each other", senior, junior)); v != nil {
 				return v
@@ -67,6 +42,7 @@ func (s *state) pin(senior, junior string, repair bool, why string) *verdict {
 			continue
 		}
 		peer := render.Pin(a, b, address, s.clusterAS, s.options())
+		peer.Spec.Filters = render.FilterNames(s.carries())
 		if stray := s.stray(peer.Name); stray != nil {
 			mended := stray.DeepCopy()
 			mended.Spec = peer.Spec
@@ -155,30 +131,53 @@ func (s *state) dropStalePins() *verdict {
 		}
 	}
 	for _, pin := range s.standing.Pins {
-		for _, name := range []string{pin.Senior, pin.Junior} {
-			if !slices.Contains(s.standing.Reflectors, name) && !s.plan.Has(name) {
-				return s.drop(pin.Peer, name+" is no route reflector any more", s.costOfDropping(pin, name)...)
-			}
+		if v := s.dropStalePin(pin); v != nil {
+			return v
 		}
+	}
+	return nil
+}
+
+// dropStalePin deletes a pin whose ends are not both of the core, or about to be.
+func (s *state) dropStalePin(pin render.Pinned) *verdict {
+	for _, name := range []string{pin.Senior, pin.Junior} {
+		want, stays := s.role(name)
+		standing := slices.Contains(s.standing.Reflectors, name)
+		switch {
+		case !standing && !stays:
+			return s.drop(pin.Peer, name+" is no route reflector any more", s.costOfDropping(pin, name)...)
+		case standing && s.tier(name) == topology.TierCore, stays && want.Tier == topology.TierCore && !s.joinedBySelector(pin.Senior, pin.Junior):
+			continue
+		}
+		why := "other peerings join " + name + " to the core, or nothing does any more"
+		if v := s.drop(pin.Peer, why); v.step != nil {
+			return v
+		}
+		return s.drop(pin.Peer, why, name) // the one session that both make restarts
 	}
 	return nil
 }
 
 // dropPeers deletes what is left of our BGPPeers once no reflector stands.
 func (s *state) dropPeers() *verdict {
-	if len(s.standing.Reflectors) > 0 || len(s.standing.Pins) == 0 && s.standing.Clients == nil {
+	left := s.standing.All()
+	if len(s.standing.Reflectors) > 0 || len(left) == 0 {
 		return nil
 	}
 	if s.brake != "" {
 		return s.braked("deleting our BGPPeers")
 	}
-	for _, pin := range s.standing.Pins {
-		return s.drop(pin.Peer, "no route reflector is left")
-	}
-	if s.standing.Clients != nil {
-		return s.drop(s.standing.Clients, "no route reflector is left")
-	}
-	return nil
+	// The clients' peering last: its options are those of all.
+	slices.SortStableFunc(left, func(a, b *calico.BGPPeer) int {
+		if (a == s.standing.Clients) == (b == s.standing.Clients) {
+			return strings.Compare(a.Name, b.Name)
+		}
+		if a == s.standing.Clients {
+			return 1
+		}
+		return -1
+	})
+	return s.drop(left[0], "no route reflector is left")
 }
 
 // costOfDropping: where the clients' BGPPeer has other options than a pin, the one

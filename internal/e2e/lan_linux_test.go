@@ -1,0 +1,150 @@
+package e2e
+
+import (
+	"errors"
+	"net/netip"
+	"os"
+	"runtime"
+	"testing"
+	"time"
+
+	"tapetum.dev/tapetum/internal/calico"
+	"tapetum.dev/tapetum/internal/inventory"
+	"tapetum.dev/tapetum/internal/lab/birdconf"
+)
+
+// The main thread must stay where it is: it stands for the whole process.
+func init() { runtime.LockOSThread() }
+
+func TestMain(m *testing.M) {
+	asTapetum()
+	if code, done := Reexec(); done {
+		os.Exit(code)
+	}
+	os.Exit(m.Run())
+}
+
+// patience bounds every wait.
+const patience = 3 * time.Minute
+
+// require skips a test where the machine does not allow it, but not in CI.
+func require(t *testing.T) map[birdconf.Family]string {
+	t.Helper()
+	birds, _, err := Birds()
+	if allowed := Allowed(); err == nil {
+		err = allowed
+	}
+	switch {
+	case err == nil:
+	case os.Getenv("CI") == "true":
+		t.Fatalf("CI needs this: %v", err)
+	case errors.Is(err, ErrForbidden), errors.Is(err, ErrNoBird):
+		t.Skip(err)
+	default:
+		t.Fatal(err)
+	}
+	return birds
+}
+
+func testDir(t *testing.T) string {
+	t.Helper()
+	dir, err := os.MkdirTemp("", "e2e") // t.TempDir is too long for a socket
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if t.Failed() {
+			t.Logf("configurations and logs are in %s", dir)
+		} else if err := os.RemoveAll(dir); err != nil {
+			t.Error(err)
+		}
+	})
+	return dir
+}
+
+func await(t *testing.T, what string, want func() string) {
+	t.Helper()
+	deadline := time.Now().Add(patience)
+	for {
+		missing := want()
+		if missing == "" {
+			return
+		}
+		if time.Now().After(deadline) {
+			t.Fatalf("%s: not within %s: %s", what, patience, missing)
+		}
+		time.Sleep(50 * time.Millisecond)
+	}
+}
+
+// startLAN boots n nodes in a mesh of both families and waits until it is up.
+func startLAN(t *testing.T, n int, families ...birdconf.Family) (*lan, birdconf.Input) {
+	t.Helper()
+	l, err := newLAN(&Options{Dir: testDir(t), Birds: require(t), Seed: 1, Lag: DefaultLag})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if err := l.close(); err != nil {
+			t.Error(err)
+		}
+	})
+	in := birdconf.Input{Blocks: map[string][]netip.Prefix{}, Pools: []netip.Prefix{poolV4, poolV6}}
+	for i := range n {
+		p := planOf(i, 3, families, false)
+		if err := l.add(p); err != nil {
+			t.Fatal(err)
+		}
+		node := inventory.Node{Name: p.name, Labels: map[string]string{"name": p.name}, IPv4: p.addresses[birdconf.IPv4].Addr(), IPv6: p.addresses[birdconf.IPv6].Addr()}
+		in.Nodes = append(in.Nodes, node)
+		for _, b := range p.blocks {
+			in.Blocks[p.name] = append(in.Blocks[p.name], b)
+		}
+	}
+	for _, m := range l.all() {
+		if err := m.begin(&in); err != nil {
+			t.Fatal(err)
+		}
+	}
+	await(t, "mesh", l.calm)
+	return l, in
+}
+
+// TestKernelsTell: what happens in BIRD is read from the kernels.
+func TestKernelsTell(t *testing.T) {
+	l, in := startLAN(t, 4, birdconf.IPv4, birdconf.IPv6)
+	begun := time.Now()
+
+	// The first node becomes a reflector while no BGPPeer is there: its own routes
+	// go, and those to it; all others stay.
+	reflector := in
+	reflector.Nodes = append([]inventory.Node(nil), in.Nodes...)
+	reflector.Nodes[0].ClusterID = "224.0.0.1"
+	l.set(reflector)
+	await(t, "a reflector without peers", func() string {
+		if len(l.missing()) != 12 { // 6 a family
+			return "not all are gone"
+		}
+		return ""
+	})
+	reflector.Peers = []calico.BGPPeer{{Spec: calico.BGPPeerSpec{NodeSelector: `name != "node-01"`, PeerSelector: `name == "node-01"`}}}
+	l.set(reflector)
+	await(t, "sessions with the reflector", l.calm)
+	time.Sleep(time.Second)
+	lost := map[pair]bool{}
+	for _, g := range l.ledger.since(begun) {
+		t.Logf("%s -> %s %s pathless %v", g.node, l.owners[g.network], g.length(time.Now()), g.pathless)
+		if g.lost(time.Now()) {
+			lost[g.pair] = true
+			if g.node != "node-01" && l.owners[g.network] != "node-01" {
+				t.Errorf("%s lost %s", g.node, g.network)
+			}
+		}
+	}
+	if len(lost) != 12 {
+		t.Errorf("%d pairs were lost, want 12: %v", len(lost), lost)
+	}
+	if err := l.health(); err != nil {
+		t.Error(err)
+	}
+}

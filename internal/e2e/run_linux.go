@@ -1,0 +1,142 @@
+package e2e
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"sync"
+	"time"
+)
+
+// ErrLost says that ordinary nodes lost routes though nothing had failed: what must
+// never happen did.
+var ErrLost = errors.New("ordinary nodes lost routes")
+
+// ErrChanges says that more nodes changed their role than what happened asks for.
+var ErrChanges = errors.New("too many role changes")
+
+// ErrStuck says that a scenario did not come to its end in time.
+var ErrStuck = errors.New("the scenario did not come to its end")
+
+// RunOptions say what to run, and where to tell.
+type RunOptions struct {
+	Options
+	// Short runs the short version.
+	Short bool
+	// Only runs the scenarios with these numbers, from 1; nil: all.
+	Only map[int]bool
+	// Timeout bounds each scenario.
+	Timeout time.Duration
+	Out     io.Writer
+}
+
+// run is one that is under way.
+type run struct {
+	options RunOptions
+	cluster *cluster
+	begun   time.Time
+	victim  string         // the node that the scenario is about
+	took    map[string]int // steps of a scenario, by its name
+	unripe  bool           // the first node that was upgraded was a reflector
+
+	saying sync.Mutex
+}
+
+// Run boots a cluster, plays all scenarios and returns what was measured, as far as
+// it got. The error wraps ErrLost and ErrChanges where there were results that must
+// not be, after all scenarios.
+func Run(ctx context.Context, o RunOptions) (*Report, error) {
+	r := &run{options: o, begun: time.Now(), took: map[string]int{}}
+	report := &Report{Environment: describe(&o)}
+	var err error
+	if r.cluster, err = startCluster(ctx, o.Options, func(text string) { r.say("%s", text) }); err != nil {
+		return report, err
+	}
+	report.Environment.RealTime = r.cluster.lan.monitor.realTime
+	err = r.play(ctx, report)
+	return report, errors.Join(err, r.cluster.stop())
+}
+
+func (r *run) say(format string, args ...any) {
+	r.saying.Lock()
+	defer r.saying.Unlock()
+	_, _ = fmt.Fprintf(r.options.Out, "%7.1fs  %s\n", time.Since(r.begun).Seconds(), fmt.Sprintf(format, args...)) // for people to read
+}
+
+// Scenarios returns the names of all that Run would play, in order.
+func Scenarios(o RunOptions) []string {
+	var names []string
+	for _, s := range (&run{options: o}).chosen() {
+		names = append(names, s.name)
+	}
+	return names
+}
+
+func (r *run) chosen() []scenario {
+	if r.options.Short {
+		return r.short()
+	}
+	return r.story()
+}
+
+func (r *run) play(ctx context.Context, report *Report) error {
+	if err := r.cluster.startController(); err != nil {
+		return err
+	}
+	story := r.chosen()
+	var bad []error
+	for i := range story {
+		if r.options.Only != nil && !r.options.Only[i+1] {
+			continue
+		}
+		s := &story[i]
+		r.say("%d of %d: %s", i+1, len(story), s.name)
+		result, err := r.one(ctx, s)
+		report.Results = append(report.Results, result)
+		if err != nil {
+			return errors.Join(append(bad, err)...)
+		}
+		if result.LostOrdinaryPairs > 0 {
+			bad = append(bad, fmt.Errorf("%w: %d pairs in %q", ErrLost, result.LostOrdinaryPairs, s.name))
+		}
+		if s.roleChanges != nil && result.RoleChanges > s.roleChanges(r) {
+			bad = append(bad, fmt.Errorf("%w: %d in %q, at most %d", ErrChanges, result.RoleChanges, s.name, s.roleChanges(r)))
+		}
+	}
+	return errors.Join(bad...)
+}
+
+// one plays a scenario to its end.
+func (r *run) one(ctx context.Context, s *scenario) (Result, error) {
+	r.cluster.forgetChanges()
+	if _, err := r.cluster.controller.steps(); err != nil {
+		return Result{Name: s.name}, err
+	}
+	w := &watch{run: r, scenario: s, begun: time.Now(), stepped: s.onStep == nil}
+	acted := make(chan error, 1)
+	acting, cancel := context.WithCancel(ctx)
+	defer cancel()
+	go func() { acted <- s.act(acting, r) }()
+	err := w.follow(ctx, acted)
+	result := w.sum()
+	if err != nil {
+		return result, fmt.Errorf("%s: %w", s.name, err)
+	}
+	r.took[s.name] = w.steps
+	r.say("      done: %d ordinary pairs lost, %d of changing nodes, %d of failed ones, longest %.2f s; %d replacements up to %s",
+		result.LostOrdinaryPairs, result.LostChangingPairs, result.LostFailedPairs, result.LongestSeconds,
+		result.Replaced, result.LongestReplaced.Round(10*time.Microsecond))
+	if s.after == nil {
+		return result, nil
+	}
+	if err := s.after(ctx, r); err != nil {
+		return result, fmt.Errorf("after %s: %w", s.name, err)
+	}
+	calm := &watch{run: r, scenario: &scenario{want: func(*view) string { return "" }}, begun: time.Now(), stepped: true}
+	acted <- nil
+	if err := calm.follow(ctx, acted); err != nil {
+		return result, fmt.Errorf("after %s: %w", s.name, err)
+	}
+	return result, nil
+}

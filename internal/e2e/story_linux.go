@@ -1,0 +1,134 @@
+package e2e
+
+import (
+	"context"
+	"slices"
+	"strings"
+	"time"
+
+	"tapetum.dev/tapetum/api/v1alpha1"
+)
+
+// Names of scenarios, and what is added where something happens in the middle.
+const (
+	toReflectors = "mesh to 3 reflectors"
+	growth       = "3 to 5 reflectors"
+	shrinking    = "5 to 3 reflectors"
+	toMesh       = "reflectors to mesh"
+	killed       = ", controller killed in the middle"
+)
+
+// planned are the transitions that somebody asks for, between three reflectors and
+// three reflectors.
+func (r *run) planned() []scenario {
+	return []scenario{
+		{name: growth, act: scale(more), want: reflectors(more)},
+		{name: shrinking, act: scale(few), want: reflectors(few)},
+		{name: "replace a reflector", act: onVictim(exclude(true)), want: r.without(few), after: exclude(false)},
+		{name: "drain a reflector", act: onVictim(cordon(true)), want: r.without(few), after: cordon(false)},
+		{name: "Single to Multi", act: topology(v1alpha1.TopologyMulti), want: r.severalIDs},
+		{name: "Multi to Single", act: topology(v1alpha1.TopologySingle), want: r.oneID},
+	}
+}
+
+func (r *run) there() scenario {
+	return scenario{name: toReflectors, act: topology(v1alpha1.TopologySingle), want: reflectors(few)}
+}
+
+func (r *run) back() scenario {
+	return scenario{name: toMesh, act: topology(v1alpha1.TopologyMesh), want: meshOnly}
+}
+
+// faults are what nobody plans.
+func (r *run) faults() []scenario {
+	return []scenario{
+		{name: "BIRD of a reflector killed", fault: true, act: onVictim(killBird), want: reflectors(few), atLeast: 10 * time.Second, roleChanges: none},
+		{
+			name: "link of a reflector cut for 15 s", fault: true, act: onVictim(cutLink), want: reflectors(few),
+			atLeast: 30 * time.Second, after: mendLink,
+		},
+		{
+			name: "power of a reflector cut", fault: true, act: onVictim(powerOff), want: r.without(few),
+			atLeast: holdTime + 20*time.Second, after: powerOn,
+		},
+	}
+}
+
+// rolls take every node in turn.
+func (r *run) rolls() []scenario {
+	return []scenario{
+		{name: "calico-node restarted on all nodes", act: rollAgents, want: reflectors(few), roleChanges: none},
+		{name: "all nodes upgraded", act: rollNodes, want: reflectors(few), roleChanges: onceEach},
+	}
+}
+
+func none(*run) int { return 0 }
+
+// onceEach lets every reflector's role move once, to a node that is upgraded already.
+// Where the first node of all is a reflector there is no such node yet, and that
+// one's role moves twice.
+func onceEach(r *run) int {
+	if r.unripe {
+		return 2 * (few + 1)
+	}
+	return 2 * few
+}
+
+// hardships are transitions in which something goes wrong in the middle.
+func (r *run) hardships() []scenario {
+	slow := func(context.Context, *run) error {
+		late := map[string]Span{}
+		for i, m := range r.cluster.lan.all() {
+			if i%3 == 1 {
+				late[m.name] = Span{Min: 3 * time.Second, Max: 5 * time.Second}
+			}
+		}
+		r.cluster.lan.delay(late)
+		return nil
+	}
+	asUsual := func(context.Context, *run) error {
+		r.cluster.lan.delay(nil)
+		return nil
+	}
+	return []scenario{
+		{name: growth + ", every third node 3 to 5 s late", act: both(slow, scale(more)), want: reflectors(more)},
+		{name: shrinking + ", every third node 3 to 5 s late", act: scale(few), want: reflectors(few), after: asUsual},
+		{name: growth + ", controller killed between pins and role", act: scale(more), want: reflectors(more), onStep: afterPin(crash)},
+		{name: shrinking + ", after that", act: scale(few), want: reflectors(few)},
+		{name: growth + ", calico-node of the new one restarted", act: scale(more), want: reflectors(more), onStep: onPromoted(killBird)},
+		{name: shrinking + ", after that too", act: scale(few), want: reflectors(few)},
+		{name: "four replacements in a row", act: replaceFour, want: reflectors(few)},
+	}
+}
+
+func both(first, second act) act {
+	return func(ctx context.Context, r *run) error {
+		if err := first(ctx, r); err != nil {
+			return err
+		}
+		return second(ctx, r)
+	}
+}
+
+// story is everything: there, all transitions and faults, and back; then once more
+// with the controller killed in the middle of each.
+func (r *run) story() []scenario {
+	all := slices.Concat([]scenario{r.there()}, r.planned(), r.hardships(), r.faults(), r.rolls(), []scenario{r.back()})
+	for _, s := range slices.Concat([]scenario{r.there()}, r.planned(), []scenario{r.back()}) {
+		s.onStep = inTheMiddle(s.name, crash)
+		s.name += killed
+		all = append(all, s)
+	}
+	return all
+}
+
+// short is what fits into the tests that run all the time.
+func (r *run) short() []scenario {
+	all := []scenario{r.there()}
+	for _, s := range r.planned() {
+		if strings.HasPrefix(s.name, "replace") {
+			all = append(all, s)
+		}
+	}
+	return append(all, r.back())
+}

@@ -1,0 +1,138 @@
+package rollout
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+
+	"tapetum.dev/tapetum/api/v1alpha1"
+	"tapetum.dev/tapetum/internal/calico"
+	"tapetum.dev/tapetum/internal/calico/render"
+	"tapetum.dev/tapetum/internal/topology"
+)
+
+// peerings makes sure of the BGPPeers by selector, before there is a reflector for
+// them: among reflectors, between racks and core, and one a group of clients.
+func (s *state) peerings() *verdict {
+	if s.hasTier(topology.TierMulti, topology.TierQuorum) {
+		want := render.Reflectors(s.carries(), s.options())
+		if v := s.peering(s.standing.Mesh, want, s.hadTier(topology.TierMulti, topology.TierQuorum),
+			"route reflectors that are not pinned will peer with each other"); v != nil {
+			return v
+		}
+	}
+	if s.hasTier(topology.TierRack) {
+		if v := s.peering(s.standing.Racks, render.Racks(s.options()), s.hadTier(topology.TierRack),
+			"route reflectors of racks will peer with those of the core"); v != nil {
+			return v
+		}
+	}
+	for _, group := range s.plan.Groups {
+		want := render.GroupPeer(group, s.options())
+		standing := s.standing.Group(want.Name)
+		if standing != nil && changesClients(standing, want) {
+			continue // a rule of its own, behind the gate
+		}
+		if v := s.peering(standing, want, s.hadRole(s.servers(group.Name)...),
+			"the clients of group "+group.Name+" will peer with the route reflectors that serve it"); v != nil {
+			return v
+		}
+	}
+	return nil
+}
+
+// hadTier: reflectors of the tiers stand, and had the role when they were last seen.
+func (s *state) hadTier(any ...string) bool {
+	var names []string
+	for _, name := range s.standing.Reflectors {
+		if last, known := s.lastSeen(name); known && slices.Contains(any, last.Tier) && slices.Contains(any, s.tier(name)) {
+			names = append(names, name)
+		}
+	}
+	return s.hadRole(names...)
+}
+
+// peering creates a BGPPeer by selector, or puts right what somebody edited of it.
+// Options such as a password a person may choose.
+func (s *state) peering(standing, want *calico.BGPPeer, had bool, why string) *verdict {
+	if standing == nil {
+		return s.add(&Step{Action: CreatePeer, Object: peerObject(want.Name), Peer: want, Repair: had, Why: why})
+	}
+	if sameClients(standing, want) && standing.Spec.PeerSelector == want.Spec.PeerSelector &&
+		standing.Spec.Node == "" && standing.Spec.PeerIP == "" && reversed(standing) {
+		return nil
+	}
+	mended := standing.DeepCopy()
+	mended.Spec.NodeSelector, mended.Spec.PeerSelector = want.Spec.NodeSelector, want.Spec.PeerSelector
+	mended.Spec.Node, mended.Spec.PeerIP, mended.Spec.ASNumber, mended.Spec.ReversePeering = "", "", 0, ""
+	return s.add(&Step{
+		Action: PatchPeer, Object: peerObject(want.Name), Peer: mended, Repair: true,
+		Why: "somebody edited who peers with whom",
+	})
+}
+
+func sameClients(a, b *calico.BGPPeer) bool { return a.Spec.NodeSelector == b.Spec.NodeSelector }
+
+// changesClients: a group of the same name, told by another label than before. Both
+// selectors are ours, nobody has edited anything.
+func changesClients(standing, want *calico.BGPPeer) bool {
+	return !sameClients(standing, want) && standing.Spec.PeerSelector == want.Spec.PeerSelector &&
+		render.ReadGroupSelector(standing.Spec.NodeSelector)
+}
+
+// regroup changes by which label a group is told, once every client has sessions
+// that carry it in the meantime.
+func (s *state) regroup() *verdict {
+	for _, group := range s.plan.Groups {
+		want := render.GroupPeer(group, s.options())
+		standing := s.standing.Group(want.Name)
+		if standing == nil || sameClients(standing, want) {
+			continue
+		}
+		before := "telling the clients of group " + group.Name + " by another label"
+		if s.brake != "" {
+			return s.braked(before)
+		}
+		if v := s.gate(before); v != nil {
+			return v
+		}
+		changed := standing.DeepCopy()
+		changed.Spec.NodeSelector = want.Spec.NodeSelector
+		return s.add(&Step{
+			Action: PatchPeer, Object: peerObject(want.Name), Peer: changed, Subtractive: true,
+			Why: "its clients are told by another label",
+		})
+	}
+	return nil
+}
+
+// dropPeerings deletes the BGPPeers by selector that nobody needs any more: of
+// groups that the plan does not have, and of tiers that neither stand nor are planned.
+func (s *state) dropPeerings() *verdict {
+	if s.brake != "" {
+		return nil
+	}
+	planned := map[string]bool{}
+	for _, group := range s.plan.Groups {
+		planned[render.GroupPeer(group, render.Options{}).Name] = true
+	}
+	for _, peer := range s.standing.Groups {
+		if planned[peer.Name] {
+			continue
+		}
+		if group, served := strings.CutPrefix(strings.TrimSuffix(peer.Spec.PeerSelector, ")"), "has("+v1alpha1.ServesLabelPrefix); served && len(s.servers(group)) > 0 {
+			before := fmt.Sprintf("deleting %s", peerObject(peer.Name))
+			if v := s.gate(before); v != nil {
+				return v
+			}
+		}
+		return s.drop(peer, "no client is in this group any more")
+	}
+	if s.standing.Mesh != nil && !s.hasTier(topology.TierMulti, topology.TierQuorum) {
+		return s.drop(s.standing.Mesh, "all route reflectors that are left are pinned to each other, or belong to racks")
+	}
+	if s.standing.Racks != nil && !s.hasTier(topology.TierRack) {
+		return s.drop(s.standing.Racks, "no route reflector of a rack is left")
+	}
+	return nil
+}

@@ -1,0 +1,107 @@
+package rollout
+
+import (
+	"cmp"
+	"net/netip"
+	"slices"
+
+	"tapetum.dev/tapetum/api/v1alpha1"
+	"tapetum.dev/tapetum/internal/bgp"
+	"tapetum.dev/tapetum/internal/calico"
+	"tapetum.dev/tapetum/internal/topology"
+)
+
+// topologyInForce is what the reflectors that stand make. On the way from one
+// topology to another it is the old one as long as any of its tiers stands.
+func (s *state) topologyInForce(steady bool) v1alpha1.Topology {
+	of := map[v1alpha1.Topology]bool{
+		v1alpha1.TopologySingle:    s.standsTier(topology.TierCore),
+		v1alpha1.TopologyMulti:     s.standsTier(topology.TierMulti),
+		v1alpha1.TopologyQuorum:    s.standsTier(topology.TierQuorum),
+		v1alpha1.TopologyHierarchy: s.standsTier(topology.TierRack),
+	}
+	last := s.in.Autoscaler.Status.Topology
+	switch {
+	case len(s.standing.Reflectors) == 0:
+		return v1alpha1.TopologyMesh
+	case steady:
+		return s.plan.Topology
+	case of[last]:
+		return last
+	}
+	for _, made := range []v1alpha1.Topology{v1alpha1.TopologyHierarchy, v1alpha1.TopologyMulti, v1alpha1.TopologyQuorum} {
+		if of[made] {
+			return made
+		}
+	}
+	return v1alpha1.TopologySingle
+}
+
+// promise is what the network as it is configured now guarantees, by the oracle.
+func (s *state) promise() *v1alpha1.Promise {
+	if s.promised != nil {
+		return s.promised
+	}
+	// Nodes that are gone for long take no part in it.
+	visibility := s.network.Visibility(func(node string) bool { return s.seen.Down[node] })
+	_, paths, _ := s.network.PathsPerRoute()
+	s.promised = &v1alpha1.Promise{
+		Complete:     visibility.Complete,
+		AnyReflector: visibility.Complete && s.network.SurvivesReflectors(int(*s.spec.Limits.ReflectorFailures)),
+		AnyZone: visibility.Complete && s.network.SurvivesZones(func(name string) string {
+			if node := s.nodes[name]; node != nil {
+				return node.Labels[s.spec.ZoneLabel]
+			}
+			return ""
+		}),
+		MaxSessions: int32(s.network.Degree()), MaxPaths: int32(paths),
+	}
+	return s.promised
+}
+
+// foreignPeers are BGPPeers of others that cover the same pairs as ours, sorted.
+// They are reported and never touched.
+func (s *state) foreignPeers() []string {
+	if len(s.standing.Reflectors) == 0 {
+		return nil
+	}
+	var out []string
+	for i := range s.in.Peers {
+		peer := &s.in.Peers[i]
+		if !calico.ManagedByUs(peer) && s.overlaps(peer) {
+			out = append(out, peer.Name)
+		}
+	}
+	slices.Sort(out)
+	return out
+}
+
+// overlaps: without the foreign peer some reflector would have the very same
+// neighbors, or fewer sessions of ours: so both speak of the same pair.
+func (s *state) overlaps(peer *calico.BGPPeer) bool {
+	alone := bgp.Build(bgp.Input{
+		Nodes: s.in.Nodes, Peers: []calico.BGPPeer{*peer}, Configurations: withMesh(s.in.Configurations, false),
+	})
+	for _, reflector := range s.standing.Reflectors {
+		ours := map[netip.Addr]bool{}
+		for _, session := range s.expected[reflector] {
+			ours[session.RemoteIP] = true
+		}
+		if slices.ContainsFunc(alone.SessionsOf(reflector), func(session bgp.Session) bool { return ours[session.RemoteIP] }) {
+			return true
+		}
+	}
+	return false
+}
+
+// differentAS are nodes whose sessions are external BGP, sorted.
+func (s *state) differentAS() []string {
+	var out []string
+	for i := range s.in.Nodes {
+		node := &s.in.Nodes[i]
+		if node.HasBGP() && cmp.Or(node.ASNumber, s.clusterAS) != s.clusterAS {
+			out = append(out, node.Name)
+		}
+	}
+	return out
+}

@@ -1,0 +1,122 @@
+package rollout_test
+
+import (
+	"fmt"
+	"slices"
+	"testing"
+	"time"
+
+	"tapetum.dev/tapetum/api/v1alpha1"
+	"tapetum.dev/tapetum/internal/rollout"
+)
+
+func to(topology v1alpha1.Topology) change {
+	return func(s *v1alpha1.RouteReflectorAutoscalerSpec) { s.Topology = topology }
+}
+
+// grouped makes small clusters have groups: two reflectors a client of more.
+func grouped(s *v1alpha1.RouteReflectorAutoscalerSpec) { s.ReflectorsPerClient = 2 }
+
+var every = []v1alpha1.Topology{
+	v1alpha1.TopologyMesh, v1alpha1.TopologySingle, v1alpha1.TopologyMulti, v1alpha1.TopologyQuorum, v1alpha1.TopologyHierarchy,
+}
+
+// move runs the cluster to a topology and asserts what every move must keep to.
+func (v *virtual) move(topology v1alpha1.Topology) {
+	v.t.Helper()
+	v.reset()
+	v.set(to(topology))
+	start := v.now
+	v.run(6 * time.Minute)
+	v.t.Logf("to %s: %d steps, %v", topology, len(v.steps), v.now.Sub(start))
+	v.noLoss()
+	v.inForce(topology)
+	for _, step := range v.steps {
+		if step.Repair {
+			v.t.Errorf("nobody has undone anything: %s", step)
+		}
+	}
+}
+
+// inForce asserts that the topology stands, keeps its promise and has left nothing
+// of others behind.
+func (v *virtual) inForce(topology v1alpha1.Topology) {
+	v.t.Helper()
+	status := v.last.Status
+	if status.Topology != topology || status.Plan.Topology != topology {
+		v.t.Errorf("%s is in force and %s planned, want %s; steps:\n%s", status.Topology, status.Plan.Topology, topology, v.story())
+	}
+	if p := status.Promise; !p.Complete || !p.AnyReflector || !p.AnyZone || p.MaxPaths > v.autoscaler.Spec.WithDefaults().Limits.PathsPerRoute {
+		v.t.Errorf("%s promises %+v", topology, *p)
+	}
+	tiers := map[string]int{}
+	for _, name := range v.reflectors() {
+		tiers[v.node(name).Labels[v1alpha1.ReflectorLabel]]++
+	}
+	homes := 0
+	for _, node := range v.nodes {
+		if node.Labels[v1alpha1.HomeLabel] != "" {
+			homes++
+		}
+	}
+	peers := map[string]bool{}
+	for _, peer := range v.peers {
+		peers[peer.Name] = true
+	}
+	switch topology {
+	case v1alpha1.TopologyMesh:
+		if len(tiers)+len(peers)+homes+len(v.filters)+len(v.statuses) > 0 {
+			v.t.Errorf("left over: %v %v, %d homes, %d filters, %d reports", tiers, peers, homes, len(v.filters), len(v.statuses))
+		}
+	case v1alpha1.TopologySingle:
+		if m := tiers["core"]; len(tiers) != 1 || len(peers) != 1+m*(m-1)/2*v.families() || homes+len(v.filters) > 0 {
+			v.t.Errorf("left over: %v %v, %d homes, %d filters", tiers, peers, homes, len(v.filters))
+		}
+	case v1alpha1.TopologyMulti:
+		if len(tiers) != 1 || tiers["multi"] == 0 || !peers["tapetum-reflectors"] || len(v.filters) != 1 {
+			v.t.Errorf("%v %v, %d filters", tiers, peers, len(v.filters))
+		}
+	case v1alpha1.TopologyQuorum:
+		if len(tiers) != 1 || tiers["quorum"] == 0 || !peers["tapetum-reflectors"] || len(v.filters) != 0 {
+			v.t.Errorf("%v %v, %d filters", tiers, peers, len(v.filters))
+		}
+	case v1alpha1.TopologyHierarchy:
+		if len(tiers) != 2 || tiers["core"] == 0 || tiers["rack"] == 0 || !peers["tapetum-racks"] || peers["tapetum-reflectors"] || len(v.filters) != 0 {
+			v.t.Errorf("%v %v, %d filters", tiers, peers, len(v.filters))
+		}
+	}
+	// At rest: nothing more is written.
+	v.reset()
+	v.runFor(2 * time.Minute)
+	if len(v.steps) > 0 {
+		v.t.Errorf("%s is not at rest:\n%s", topology, v.story())
+	}
+}
+
+func (v *virtual) families() int {
+	if v.nodes[0].IPv6.IsValid() {
+		return 2
+	}
+	return 1
+}
+
+// TestEveryTransition walks each topology to each other.
+func TestEveryTransition(t *testing.T) {
+	for _, from := range every {
+		for _, into := range every {
+			if from == into {
+				continue
+			}
+			t.Run(fmt.Sprintf("%s to %s", from, into), func(t *testing.T) {
+				t.Parallel()
+				v := newVirtual(t, 100, 60, 3)
+				v.set(ratio(12), grouped)
+				v.move(from)
+				v.move(into)
+			})
+		}
+	}
+}
+
+var _ = slices.Contains[[]string]
+var _ = rollout.SetHomes

@@ -1,0 +1,334 @@
+package topology
+
+import (
+	"maps"
+	"slices"
+	"strings"
+
+	"tapetum.dev/tapetum/internal/inventory"
+)
+
+// hierarchy plans the topology Hierarchy: in every rack (or zone) some reflectors
+// with a cluster ID of their own, with which the rack's clients peer, and over them
+// the spine, with which all reflectors of racks peer, and those clients that are in
+// no rack or in one too small for reflectors of its own.
+//
+// A rack has as many reflectors as the spine: one more than may fail, at least two.
+// Racks that are too large for them are cut into shards. So the racks decide how
+// many reflectors there are; scaling.nodesPerReflector and scaling.ladder do not
+// count here, only scaling.min and scaling.max as bounds.
+func hierarchy(request Request, f *field, plan *Plan) {
+	h := newHierarchy(request, f, plan)
+	if !h.possible() {
+		plan.stay(request)
+		return
+	}
+	h.chooseSpine()
+	h.readRacks()
+	h.makeUnits()
+	h.staff()
+	if !h.withinLimits() && !h.standing {
+		plan.stay(request)
+		return
+	}
+	h.write()
+}
+
+type hierarchyPlanner struct {
+	request Request
+	f       *field
+	plan    *Plan
+	// label tells the racks.
+	label string
+	// each is the number of reflectors of a rack, and of the spine.
+	each int
+	// room is how many clients a rack's reflectors may have.
+	room int
+	// standing: there are reflectors of racks.
+	standing bool
+	// taken are the nodes that have a part.
+	taken map[string]bool
+	spine []candidate
+	// spineGroups are the groups that the spine serves beside the catch-all.
+	spineGroups []string
+	racks       []*rack
+	units       []*unit
+	groups      []Group
+	homes       map[string]string
+	// loose is how many clients peer with the spine.
+	loose int
+}
+
+// unit is a number of clients that share reflectors and a cluster ID: a rack, or one
+// or more shards of one.
+type unit struct {
+	rack *rack
+	// part is its number in the rack, from 1.
+	part   int
+	groups []string
+	// size is the number of clients.
+	size       int
+	reflectors []candidate
+	id         string
+}
+
+func newHierarchy(request Request, f *field, plan *Plan) *hierarchyPlanner {
+	h := &hierarchyPlanner{
+		request: request, f: f, plan: plan, label: request.Spec.RackLabel,
+		each: max(2, int(*request.Spec.Limits.ReflectorFailures)+1), taken: map[string]bool{}, homes: map[string]string{},
+	}
+	if h.label == "" {
+		h.label = request.Spec.ZoneLabel
+	}
+	h.room = int(request.Spec.Limits.SessionsPerReflector) - h.each
+	for _, c := range f.kept {
+		h.standing = h.standing || tierOf(c.node) == TierRack
+	}
+	return h
+}
+
+// possible tells whether there are racks, and whether the limits allow a spine.
+func (h *hierarchyPlanner) possible() bool {
+	limits := h.request.Spec.Limits
+	if paths := h.each * h.each * h.each; paths > int(limits.PathsPerRoute) {
+		h.plan.problem(ReasonLimitExceeded,
+			"topology Hierarchy: %d reflectors a rack and on the spine (limits.reflectorFailures %d and one more) give a client %d paths a route, limits.pathsPerRoute allows %d; what stands stays",
+			h.each, *limits.ReflectorFailures, paths, limits.PathsPerRoute)
+		return false
+	}
+	if h.room < 1 {
+		h.plan.problem(ReasonLimitExceeded,
+			"topology Hierarchy: limits.sessionsPerReflector %d leaves a rack's reflectors no session beside the %d with the spine; what stands stays",
+			limits.SessionsPerReflector, h.each)
+		return false
+	}
+	for i := range h.request.Nodes {
+		if h.request.Nodes[i].Labels[h.label] != "" {
+			return true
+		}
+	}
+	field := "spec.rackLabel"
+	if h.request.Spec.RackLabel == "" {
+		field = "spec.zoneLabel (as spec.rackLabel is not set)"
+	}
+	h.plan.problem(ReasonUnknownRack, "topology Hierarchy: no node has the label %s, which %s says tells the racks; what stands stays", h.label, field)
+	return false
+}
+
+// ReasonUnknownRack: no node has the label that tells the racks.
+const ReasonUnknownRack = "UnknownRackLabel"
+
+// chooseSpine takes the reflectors of the core, the most senior first, then new
+// ones, then those of other tiers; in two zones where there are two.
+func (h *hierarchyPlanner) chooseSpine() {
+	var core, others []candidate
+	for _, c := range h.f.kept {
+		switch tierOf(c.node) {
+		case TierCore, "":
+			core = append(core, c)
+		case TierMulti, TierQuorum:
+			others = append(others, c)
+		}
+	}
+	h.spine = h.pick(core, h.f.candidates, h.each)
+	h.spine = h.pick(h.spine, others, h.each)
+	for _, c := range h.f.stopgaps {
+		if len(h.spine) < h.each && tierOf(c.node) == TierCore {
+			h.spine = append(h.spine, c)
+		}
+	}
+	for _, c := range h.spine {
+		h.taken[c.node.Name] = true
+	}
+}
+
+// pick takes the first of those that stand, and completes them with new ones: the
+// pinned, then each from the zone that has the fewest, then the rack that has the
+// fewest. Pinned ones take the place of others; and where all that stand are in one
+// zone the last makes room for one of another.
+func (h *hierarchyPlanner) pick(standing, fresh []candidate, n int) []candidate {
+	free := slices.DeleteFunc(slices.Clone(fresh), func(c candidate) bool {
+		return h.taken[c.node.Name] || holds(standing, c)
+	})
+	out := stayOn(standing, free, n)
+	if len(out) == n && n > 1 && zones(out) == 1 && !out[n-1].pinned {
+		rest := slices.DeleteFunc(slices.Clone(standing), func(c candidate) bool { return holds(out, c) })
+		for _, c := range slices.Concat(rest, free) {
+			if c.zone != out[0].zone {
+				out[n-1] = c
+				break
+			}
+		}
+	}
+	for len(out) < n && len(free) > 0 {
+		best := 0
+		for i := range free {
+			if h.apart(free[i], out) < h.apart(free[best], out) {
+				best = i
+			}
+		}
+		out = append(out, free[best])
+		free = slices.Delete(free, best, best+1)
+	}
+	return out
+}
+
+// stayOn leaves out of those that stand the last ones that are too many, so that the
+// free ones that are pinned have a place.
+func stayOn(standing, free []candidate, n int) []candidate {
+	for _, c := range free {
+		if c.pinned {
+			n--
+		}
+	}
+	out := slices.Clone(standing)
+	for i := len(out) - 1; i >= 0 && len(out) > max(n, 0); i-- {
+		if !out[i].pinned {
+			out = slices.Delete(out, i, i+1)
+		}
+	}
+	return out
+}
+
+func holds(some []candidate, c candidate) bool {
+	return slices.ContainsFunc(some, func(o candidate) bool { return o.node == c.node })
+}
+
+// apart ranks a candidate by how near to the others it is: less is better.
+func (h *hierarchyPlanner) apart(c candidate, others []candidate) int {
+	near := 0
+	if !c.pinned {
+		near = (len(others) + 1) * (len(others) + 1)
+	}
+	for _, o := range others {
+		if o.zone == c.zone {
+			near += len(others) + 1
+		}
+		if o.node.Labels[h.label] == c.node.Labels[h.label] {
+			near++
+		}
+	}
+	return near
+}
+
+// withinLimits notes what is beyond the limits.
+func (h *hierarchyPlanner) withinLimits() bool {
+	before := len(h.plan.Problems)
+	spec := h.request.Spec
+	racks, busiest := 0, 0
+	for _, u := range h.units {
+		racks += len(u.reflectors)
+		busiest = max(busiest, u.size+len(h.spine))
+	}
+	total, most := racks+len(h.spine), int(spec.Limits.SessionsPerReflector)
+	if paths := spinePaths(h.each, len(h.spine), racks); racks > 0 && paths > int(spec.Limits.PathsPerRoute) {
+		h.plan.problem(ReasonLimitExceeded,
+			"topology Hierarchy with %d racks or parts of racks gives a client %d paths to a reflector of the spine itself, limits.pathsPerRoute allows %d: raise it to %d, or tell larger racks by spec.rackLabel",
+			len(h.units), paths, spec.Limits.PathsPerRoute, paths)
+	}
+	if limit := int(spec.Scaling.Max); total > limit {
+		h.plan.problem(ReasonLimitExceeded,
+			"topology Hierarchy needs %d route reflectors (%d for %d racks or parts of racks, %d of the spine), scaling.max allows %d: raise it, or tell larger racks by spec.rackLabel",
+			total, racks, len(h.units), len(h.spine), limit)
+	}
+	if limit := int(spec.Scaling.Min); total < limit {
+		h.plan.problem(ReasonLimitExceeded,
+			"topology Hierarchy comes to %d route reflectors (%d for %d racks or parts of racks, %d of the spine), scaling.min asks for %d: lower it, or tell smaller racks by spec.rackLabel",
+			total, racks, len(h.units), len(h.spine), limit)
+	}
+	if sessions := racks + h.loose + len(h.spine) - 1; sessions > most {
+		h.plan.problem(ReasonLimitExceeded,
+			"topology Hierarchy gives a reflector of the spine %d sessions (%d reflectors of racks, %d clients without a rack of at least %d nodes that can be reflectors, %d of the spine), limits.sessionsPerReflector allows %d: label these clients' nodes with %s, or raise the limit",
+			sessions, racks, h.loose, h.each+1, len(h.spine)-1, most, h.label)
+	}
+	if busiest > most {
+		h.plan.problem(ReasonLimitExceeded,
+			"topology Hierarchy gives a rack's reflector %d sessions, limits.sessionsPerReflector allows %d: raise it", busiest, most)
+	}
+	return len(h.plan.Problems) == before
+}
+
+// spinePaths is how many paths a client of a rack has to the routes of a spine
+// reflector's own node. Reflectors of racks treat the spine as their clients and pass
+// such a route on to the rest of the spine, and that to all racks: a path more for each
+// reflector of another rack. Routes of all other nodes already carry the spine's
+// cluster ID there, and have each*each*spine paths at most.
+func spinePaths(each, spine, racks int) int {
+	return each * (1 + (spine-1)*(1+racks-each))
+}
+
+// write puts the result into the plan.
+func (h *hierarchyPlanner) write() {
+	h.promise()
+	byName := map[string]Reflector{}
+	var fresh []candidate
+	ask, inZone := false, map[string]int{}
+	add := func(c candidate, tier, id string, serves []string) {
+		slices.Sort(serves)
+		byName[c.node.Name] = Reflector{Node: c.node.Name, Zone: c.zone, ClusterID: id, Tier: tier, Serves: serves}
+		fresh = append(fresh, c)
+		inZone[c.zone]++
+	}
+	for _, c := range h.spine {
+		add(c, TierCore, h.request.Spec.ClusterID, append([]string{GroupAll}, h.spineGroups...))
+	}
+	for _, u := range h.units {
+		for _, c := range u.reflectors {
+			add(c, TierRack, u.id, u.serves())
+		}
+	}
+	for _, some := range [][]candidate{h.f.kept, h.f.stopgaps} {
+		for _, c := range some {
+			if r, ok := byName[c.node.Name]; ok {
+				h.plan.Reflectors = append(h.plan.Reflectors, r)
+				delete(h.f.leaving, c.node.Name)
+				delete(byName, c.node.Name)
+			} else if h.f.leaving[c.node.Name] == "" {
+				h.plan.Leaving[c.node.Name] = "fewer route reflectors are enough"
+			}
+		}
+	}
+	for _, c := range fresh {
+		if r, ok := byName[c.node.Name]; ok {
+			h.plan.Reflectors = append(h.plan.Reflectors, r)
+			ask = ask || !c.chosen && !c.pinned
+		}
+	}
+	maps.Copy(h.plan.Leaving, h.f.leaving)
+	if ask {
+		h.plan.AskLoad = h.f.asks(inZone)
+	}
+	slices.SortFunc(h.groups, func(a, b Group) int { return strings.Compare(a.Name, b.Name) })
+	h.plan.Groups, h.plan.Homes = h.groups, h.homes
+}
+
+// promise notes which zones cannot be lost, and who lacks reflectors.
+func (h *hierarchyPlanner) promise() {
+	if len(h.spine) < h.each {
+		h.plan.problem(ReasonTooFewEligible, "%d of %d route reflectors of the spine: only that many nodes can be route reflectors (%s)",
+			len(h.spine), h.each, h.plan.Describe())
+	}
+	if zones(h.spine) == 1 && h.spread(h.request.Nodes) > 1 {
+		h.plan.problem(ReasonZoneLoss, "all route reflectors of the spine stand in zone %q, as no node elsewhere can be one: its loss parts all racks", h.spine[0].zone)
+	}
+	for _, u := range h.units {
+		if len(u.reflectors) < h.each {
+			h.plan.problem(ReasonTooFewEligible, "%d of %d route reflectors of rack %q: only that many of its nodes can be route reflectors",
+				len(u.reflectors), h.each, u.rack.value)
+		} else if zones(u.reflectors) == 1 && u.rack.zones > 1 {
+			h.plan.problem(ReasonZoneLoss, "rack %q reaches over %d zones and all its route reflectors stand in zone %q, as no node elsewhere can be one: its other clients are cut off when that zone is lost",
+				u.rack.value, u.rack.zones, u.reflectors[0].zone)
+		}
+	}
+}
+
+// spread is the number of zones with nodes that speak BGP.
+func (h *hierarchyPlanner) spread(nodes []inventory.Node) int {
+	seen := map[string]bool{}
+	for i := range nodes {
+		if nodes[i].HasBGP() && !nodes[i].Deleting {
+			seen[nodes[i].Labels[h.request.Spec.ZoneLabel]] = true
+		}
+	}
+	return len(seen)
+}

@@ -1,0 +1,396 @@
+package topology_test
+
+import (
+	"fmt"
+	"maps"
+	"slices"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+	"pgregory.net/rapid"
+
+	"tapetum.dev/tapetum/api/v1alpha1"
+	"tapetum.dev/tapetum/internal/inventory"
+	"tapetum.dev/tapetum/internal/topology"
+)
+
+// topologies are those whose movement is tested.
+var topologies = []v1alpha1.Topology{
+	v1alpha1.TopologySingle, v1alpha1.TopologyMulti, v1alpha1.TopologyQuorum, v1alpha1.TopologyHierarchy,
+}
+
+// eachTopology runs a property for every topology.
+func eachTopology(t *testing.T, property func(t *rapid.T, w *world)) {
+	t.Helper()
+	for _, name := range topologies {
+		t.Run(string(name), func(t *testing.T) {
+			rapid.Check(t, func(t *rapid.T) { property(t, draw(t, name)) })
+		})
+	}
+}
+
+// draw makes a cluster with a plan carried out.
+func draw(t *rapid.T, name v1alpha1.Topology) *world {
+	zones := rapid.IntRange(1, 5).Draw(t, "zones")
+	zoneOf := evenly(zones)
+	if rapid.Bool().Draw(t, "skewed") {
+		zoneOf = skewed(zones)
+	}
+	n := rapid.IntRange(8, 150).Draw(t, "nodes")
+	w := newWorld(n, zoneOf, func(s *v1alpha1.RouteReflectorAutoscalerSpec) {
+		s.Topology = name
+		homesEach(int32(rapid.IntRange(2, 3).Draw(t, "k")))(s)
+		s.Limits.SessionsPerReflector = int32(rapid.SampledFrom([]int{50, 80, 500}).Draw(t, "sessions"))
+		s.Scaling.Min = int32(rapid.IntRange(2, 5).Draw(t, "min"))
+		s.Scaling.Max = 20
+	})
+	if rapid.Bool().Draw(t, "one second") {
+		w.oneSecond()
+	}
+	w.settle()
+	return w
+}
+
+func (w *world) settle() topology.Plan {
+	plan := w.plan()
+	w.carryOut(&plan)
+	return plan
+}
+
+// oneSecond lets all nodes be made in the same second.
+func (w *world) oneSecond() {
+	for i := range w.request.Nodes {
+		w.request.Nodes[i].Created = noon.Add(-time.Hour)
+	}
+}
+
+func (w *world) copy() *world {
+	out := *w
+	out.zones = maps.Clone(w.zones)
+	out.request.Nodes = slices.Clone(w.request.Nodes)
+	return &out
+}
+
+// connected gives the reflectors of each client, sorted, as a plan would have it.
+func (w *world) connected(plan *topology.Plan) map[string][]string {
+	_, homes := w.loads(plan)
+	for _, by := range homes {
+		slices.Sort(by)
+	}
+	return homes
+}
+
+// moved lists the (client, reflector) pairs of before that are not in after, for
+// clients that are in both.
+func moved(before, after map[string][]string) map[string][]string {
+	out := map[string][]string{}
+	for client, by := range before {
+		now, still := after[client]
+		for _, r := range by {
+			if still && !slices.Contains(now, r) {
+				out[r] = append(out[r], client)
+			}
+		}
+	}
+	return out
+}
+
+func pairs(of map[string][]string) int {
+	n := 0
+	for _, list := range of {
+		n += len(list)
+	}
+	return n
+}
+
+func reflectorsOf(plan *topology.Plan) []string {
+	var out []string
+	for _, r := range plan.Reflectors {
+		out = append(out, r.Node)
+	}
+	return out
+}
+
+// essence is what a plan does to the cluster, in an order of its own.
+func essence(plan *topology.Plan) any {
+	reflectors := slices.Clone(plan.Reflectors)
+	slices.SortFunc(reflectors, func(a, b topology.Reflector) int { return cmpStrings(a.Node, b.Node) })
+	return []any{plan.Topology, reflectors, plan.Groups, plan.Homes, plan.TagFilter}
+}
+
+func cmpStrings(a, b string) int {
+	if a < b {
+		return -1
+	}
+	if a > b {
+		return 1
+	}
+	return 0
+}
+
+func same(t *rapid.T, what string, want, got *topology.Plan) {
+	t.Helper()
+	if diff := cmp.Diff(essence(want), essence(got)); diff != "" {
+		t.Fatalf("%s (-want +got):\n%s", what, diff)
+	}
+}
+
+func TestPermutationChangesNothing(t *testing.T) {
+	t.Parallel()
+	eachTopology(t, func(t *rapid.T, w *world) {
+		if rapid.Bool().Draw(t, "from nothing") {
+			for i := range w.request.Nodes {
+				w.request.Nodes[i].Labels = map[string]string{keyOfZone: w.request.Nodes[i].Labels[keyOfZone]}
+				w.request.Nodes[i].ClusterID = ""
+			}
+			w.request.Standing = nil
+		}
+		want := w.plan()
+		other := w.copy()
+		other.request.Nodes = rapid.Permutation(w.request.Nodes).Draw(t, "nodes")
+		if name := w.request.Spec.Topology; name != v1alpha1.TopologySingle {
+			other.request.Standing = rapid.Permutation(w.request.Standing).Draw(t, "standing")
+		}
+		got := other.plan()
+		same(t, "another order changes the plan", &want, &got)
+	})
+}
+
+func TestEqualCreationTimesChangeNothing(t *testing.T) {
+	t.Parallel()
+	eachTopology(t, func(t *rapid.T, w *world) {
+		want := w.plan()
+		w.oneSecond()
+		got := w.plan()
+		same(t, "equal creation times change the plan", &want, &got)
+	})
+}
+
+func TestSameEventTwiceIsOneEvent(t *testing.T) {
+	t.Parallel()
+	eachTopology(t, func(t *rapid.T, w *world) {
+		w.event(t)
+		was := w.plan()
+		want := w.settle()
+		got := w.plan()
+		same(t, "a plan that is carried out changes again:\n"+w.describe(&was)+w.describe(&want)+w.describe(&got), &want, &got)
+	})
+}
+
+// event changes something at random: nodes come or go, or a zone does.
+func (w *world) event(t *rapid.T) string {
+	kind := rapid.SampledFrom([]string{"join", "leave", "lose", "grow", "drain", "zone"}).Draw(t, "event")
+	switch kind {
+	case "join":
+		w.join(w.anyZone(t))
+	case "leave":
+		w.leave(rapid.SampledFrom(w.request.Nodes).Draw(t, "node").Name)
+	case "lose":
+		if len(w.request.Standing) > 0 {
+			w.leave(rapid.SampledFrom(w.request.Standing).Draw(t, "reflector"))
+		}
+	case "grow":
+		zone := w.anyZone(t)
+		for range rapid.IntRange(2, 40).Draw(t, "more") {
+			w.join(zone)
+		}
+	case "drain":
+		for range min(rapid.IntRange(2, 40).Draw(t, "fewer"), len(w.request.Nodes)-8) {
+			w.leave(w.request.Nodes[rapid.IntRange(0, len(w.request.Nodes)-1).Draw(t, "at")].Name)
+		}
+	case "zone":
+		w.cordon(w.anyZone(t), rapid.Bool().Draw(t, "cordoned"))
+	}
+	return kind
+}
+
+func (w *world) anyZone(t *rapid.T) string {
+	return rapid.SampledFrom(slices.Compact(slices.Sorted(maps.Values(w.zones)))).Draw(t, "zone")
+}
+
+func (w *world) cordon(zone string, cordoned bool) {
+	for i := range w.request.Nodes {
+		if w.request.Nodes[i].Labels[keyOfZone] == zone {
+			w.request.Nodes[i].Unschedulable = cordoned
+		}
+	}
+}
+
+// openZones counts the zones that can have new reflectors.
+func (w *world) openZones() int {
+	open := map[string]bool{}
+	for i := range w.request.Nodes {
+		if !w.request.Nodes[i].Unschedulable {
+			open[w.request.Nodes[i].Labels[keyOfZone]] = true
+		}
+	}
+	return len(open)
+}
+
+func (w *world) clients() []inventory.Node {
+	return slices.DeleteFunc(slices.Clone(w.request.Nodes), func(n inventory.Node) bool {
+		return slices.Contains(w.request.Standing, n.Name)
+	})
+}
+
+func TestRemovingAClientMovesNobody(t *testing.T) {
+	t.Parallel()
+	eachTopology(t, func(t *rapid.T, w *world) {
+		clients := w.clients()
+		if len(clients) == 0 {
+			return
+		}
+		before := w.plan()
+		was := w.connected(&before)
+		w.leave(rapid.SampledFrom(clients).Draw(t, "client").Name)
+		after := w.plan()
+		if diff := cmp.Diff(reflectorsOf(&before), reflectorsOf(&after)); diff != "" {
+			t.Fatalf("the reflectors change (-before +after):\n%s\n%s%s", diff, w.describe(&before), w.describe(&after))
+		}
+		now := w.connected(&after)
+		for client, by := range now {
+			if diff := cmp.Diff(was[client], by); diff != "" {
+				t.Fatalf("%s moves (-before +after):\n%s\n%s%s", client, diff, w.describe(&before), w.describe(&after))
+			}
+		}
+	})
+}
+
+func TestLosingAReflectorMovesItsClientsOnly(t *testing.T) {
+	t.Parallel()
+	eachTopology(t, func(t *rapid.T, w *world) {
+		before := w.plan()
+		was := w.connected(&before)
+		n, m, k := len(w.request.Nodes), len(before.Reflectors), int(w.request.Spec.ReflectorsPerClient)
+		if m == 0 {
+			return // refused
+		}
+		lost := rapid.SampledFrom(reflectorsOf(&before)).Draw(t, "lost")
+		if w.request.Spec.Topology == v1alpha1.TopologyQuorum && !slices.ContainsFunc(w.clients(), func(n inventory.Node) bool {
+			return w.zoneOf(n.Name) == w.zoneOf(lost)
+		}) {
+			return // in another zone the points of the design may have to change places
+		}
+		w.leave(lost)
+		after := w.plan()
+		gone := moved(was, w.connected(&after))
+		for r, clients := range gone {
+			if r != lost {
+				t.Fatalf("%v leave %s, lost was %s\n%s%s", clients, r, lost, w.describe(&before), w.describe(&after))
+			}
+		}
+		if share := (n*min(k, m) + m - 1) / m; w.request.Spec.Topology == v1alpha1.TopologyMulti && pairs(gone) > share*23/20 {
+			t.Fatalf("%d homes move, the share of one of %d reflectors is %d", pairs(gone), m, share)
+		}
+		for node, home := range before.Homes {
+			if now, ok := after.Homes[node]; node != lost && (!ok || now != home) {
+				t.Fatalf("%s goes from home %s to %q", node, home, now)
+			}
+		}
+	})
+}
+
+func TestAddingAReflectorMovesItsShareOnly(t *testing.T) {
+	t.Parallel()
+	eachTopology(t, func(t *rapid.T, w *world) {
+		if w.request.Spec.Topology == v1alpha1.TopologyQuorum {
+			return // designs come in sizes: the next has other blocks
+		}
+		before := w.plan()
+		was := w.connected(&before)
+		w.request.Spec.Scaling.Min = int32(len(before.Reflectors) + 1)
+		if int(w.request.Spec.Scaling.Min) > int(w.request.Spec.Scaling.Max) {
+			return
+		}
+		after := w.plan()
+		fresh := map[string]bool{}
+		for _, r := range reflectorsOf(&after) {
+			if !slices.Contains(w.request.Standing, r) {
+				fresh[r] = true
+			}
+		}
+		for _, r := range w.request.Standing {
+			if !after.Has(r) {
+				t.Fatalf("%s is given up: %s", r, after.Leaving[r])
+			}
+		}
+		now := w.connected(&after)
+		taken := 0
+		for client, by := range now {
+			for _, r := range by {
+				if fresh[r] && !slices.Contains(was[client], r) {
+					taken++
+				}
+			}
+		}
+		away := pairs(moved(was, now))
+		if away > taken {
+			t.Fatalf("%d homes move, the new reflectors take over %d\n%s%s", away, taken, w.describe(&before), w.describe(&after))
+		}
+		n, m, k := len(w.request.Nodes), len(after.Reflectors), int(w.request.Spec.ReflectorsPerClient)
+		if share := (n*k + m - 1) / m * len(fresh); w.request.Spec.Topology == v1alpha1.TopologyMulti && away > share*23/20 {
+			t.Fatalf("%d homes move, the share of %d of %d reflectors is %d", away, len(fresh), m, share)
+		}
+	})
+}
+
+// TestHomeIsWrittenOnce walks through events at random: whoever has a home keeps it
+// as long as it lives, and what the limits ask for holds all the time.
+func TestHomeIsWrittenOnce(t *testing.T) {
+	t.Parallel()
+	eachTopology(t, func(t *rapid.T, w *world) {
+		homes := map[string]string{}
+		for step := range rapid.IntRange(1, 12).Draw(t, "steps") {
+			kind := fmt.Sprintf("step %d, %s", step, w.event(t))
+			plan := w.plan()
+			for node, home := range plan.Homes {
+				if was, ok := homes[node]; ok && was != home {
+					t.Fatalf("%s: %s goes from home %s to %s", kind, node, was, home)
+				}
+				homes[node] = home
+			}
+			w.carryOut(&plan)
+			w.sound(t, kind, &plan)
+		}
+	})
+}
+
+// sound checks a plan that came out of any history.
+func (w *world) sound(t *rapid.T, kind string, plan *topology.Plan) {
+	t.Helper()
+	if len(plan.Problems) > 0 || len(plan.Reflectors) == 0 {
+		return
+	}
+	net := w.network(plan)
+	if v := net.Visibility(nil); !v.Complete {
+		t.Fatalf("%s: %d pairs do not see each other, such as %v", kind, v.MissingPairs, v.Sample[0])
+	}
+	if !net.SurvivesReflectors(1) {
+		t.Fatalf("%s: does not survive the loss of a reflector", kind)
+	}
+	if degree, limit := net.Degree(), int(w.request.Spec.Limits.SessionsPerReflector); degree > limit {
+		t.Fatalf("%s: %d sessions a reflector, %d are allowed", kind, degree, limit)
+	}
+	ids := map[string]bool{}
+	for _, r := range plan.Reflectors {
+		if r.Tier == topology.TierMulti && (ids[r.ClusterID] || r.ClusterID == w.request.Spec.ClusterID) {
+			t.Fatalf("%s: %s has the cluster ID %s, which is not its own", kind, r.Node, r.ClusterID)
+		}
+		ids[r.ClusterID] = true
+	}
+	if plan.Topology == v1alpha1.TopologyMulti && w.openZones() > 1 && !net.SurvivesZones(w.zoneOf) {
+		t.Fatalf("%s: does not survive the loss of a zone\n%s", kind, w.describe(plan))
+	}
+}
+
+// describe puts a plan into a few lines.
+func (w *world) describe(plan *topology.Plan) string {
+	clients, _ := w.loads(plan)
+	out := fmt.Sprintf("%d nodes, k=%d, sessions=%d, min=%d, groups %v, problems %v\n", len(w.request.Nodes), w.request.Spec.ReflectorsPerClient,
+		w.request.Spec.Limits.SessionsPerReflector, w.request.Spec.Scaling.Min, plan.Groups, plan.Problems)
+	for _, r := range plan.Reflectors {
+		out += fmt.Sprintf("  %s %s %s %d clients of %v\n", r.Node, r.Zone, r.ClusterID, clients[r.Node], r.Serves)
+	}
+	return out
+}

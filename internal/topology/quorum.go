@@ -1,0 +1,285 @@
+package topology
+
+import (
+	"maps"
+	"slices"
+)
+
+// quorum plans the topology Quorum: one cluster ID, and every client peers with the
+// reflectors of one block of a design. Each two blocks meet in as many reflectors
+// as may fail and one more, so that a route never needs to pass two.
+//
+// What stands keeps its design, its points and its groups' blocks; a reflector that
+// is lost is replaced at its point. Where no design fits, what stands stays.
+func quorum(request Request, f *field, plan *Plan) {
+	q := newQuorum(request, f, plan)
+	best := q.choose()
+	if best == nil {
+		plan.stay(request)
+		return
+	}
+	q.say(best)
+	q.write(best)
+}
+
+// quorumPlanner is what the choice of a design depends on.
+type quorumPlanner struct {
+	request Request
+	f       *field
+	plan    *Plan
+	// zones that have a node which can be a reflector, sorted.
+	zones []string
+	// room is how many such nodes each zone has, without stopgaps.
+	room []int
+	// able are all of them, with stopgaps.
+	able int
+	// failures, sessions and paths are the limits.
+	failures, sessions, paths int
+	// most is scaling.max; want is at least how many there should be.
+	want, most int
+	// over is the last design that would do but for clients that are not even over
+	// the zones.
+	over *quorumResult
+}
+
+func newQuorum(request Request, f *field, plan *Plan) *quorumPlanner {
+	limits := request.Spec.Limits
+	q := &quorumPlanner{
+		request: request, f: f, plan: plan,
+		failures: int(*limits.ReflectorFailures), sessions: int(limits.SessionsPerReflector), paths: int(limits.PathsPerRoute),
+		want: Count(request.Spec.Scaling, plan.Nodes), most: int(request.Spec.Scaling.Max),
+	}
+	count := map[string]int{}
+	for _, some := range [][]candidate{f.kept, f.candidates} {
+		for _, c := range some {
+			count[c.zone]++
+		}
+	}
+	for _, c := range f.stopgaps {
+		count[c.zone] += 0
+	}
+	q.zones = slices.Sorted(maps.Keys(count))
+	for _, zone := range q.zones {
+		q.room = append(q.room, count[zone])
+		q.able += count[zone]
+	}
+	q.able += len(f.stopgaps)
+	return q
+}
+
+// quorumResult is a plan with one design.
+type quorumResult struct {
+	d *design
+	// at are the reflectors by point; nil where there is none to be had.
+	at []*candidate
+	// bad counts the meetings that lie in one zone.
+	bad int
+	// moved are standing reflectors that give up their place to one of another zone.
+	moved map[string]bool
+	// pinned nodes took the place of these.
+	pinned []string
+	shares partition
+	// block of each group, by its name.
+	block map[string]int
+	// most is the greatest number of sessions of a reflector.
+	most int
+}
+
+// meets tells whether the design keeps to all limits that do not depend on nodes.
+func (q *quorumPlanner) meets(d *design) bool {
+	return d.meet > q.failures && d.block <= q.paths && d.points <= q.most && d.points >= int(q.request.Spec.Scaling.Min)
+}
+
+// fits tells whether the design would do for so many nodes.
+func (q *quorumPlanner) fits(d *design, nodes int) bool {
+	return q.meets(d) && d.points-1+(nodes*d.block+d.points-1)/d.points <= q.sessions
+}
+
+// choose finds the design: the one that stands as long as it fits, else the smallest
+// that also survives the loss of any zone, else the smallest. nil where none fits; the
+// plan then has the problem.
+func (q *quorumPlanner) choose() *quorumResult {
+	stands := q.standingDesign()
+	if stands != nil && q.fits(stands, q.plan.Nodes) && stands.points >= q.floor() {
+		result := q.make(stands)
+		if result.most <= q.sessions && !q.shrinks(stands) {
+			return result
+		}
+	}
+	if result := q.search(); result != nil {
+		return result
+	}
+	q.refuse()
+	if stands != nil && q.meets(stands) {
+		// New clients need a home all the same.
+		return q.make(stands)
+	}
+	return nil
+}
+
+// search is choose from nothing.
+func (q *quorumPlanner) search() *quorumResult {
+	var fallback *quorumResult
+	for i := range designs() {
+		d := &designs()[i]
+		fits := q.fits(d, q.plan.Nodes) && d.points >= q.floor() && d.points <= q.able
+		if !fits || fallback != nil && !q.placeable(d) {
+			continue
+		}
+		result := q.make(d)
+		switch {
+		case result.most > q.sessions:
+			q.over = result
+		case result.bad == 0:
+			return result
+		case fallback == nil:
+			fallback = result
+		}
+	}
+	return fallback
+}
+
+// floor is how many reflectors scaling asks for, as far as there are such designs.
+func (q *quorumPlanner) floor() int {
+	largest := 0
+	for i := range designs() {
+		if d := &designs()[i]; q.meets(d) {
+			largest = d.points
+		}
+	}
+	return min(q.want, largest)
+}
+
+// shrinks tells whether a smaller design is to take the place of the one that stands.
+// As with the mesh it must do for a quarter more nodes, and have done so for the
+// stabilization window.
+func (q *quorumPlanner) shrinks(stands *design) bool {
+	for i := range designs() {
+		d := &designs()[i]
+		if d.points >= stands.points {
+			return false
+		}
+		if q.fits(d, q.plan.Nodes*5/4) && d.points >= q.floor() && (len(q.zones) < 2 || q.placeable(d)) {
+			return q.plan.elapsed(q.request, ClockScaleDown)
+		}
+	}
+	return false
+}
+
+// placeable tells whether the zones have a place for the points such that any of
+// them may be lost.
+func (q *quorumPlanner) placeable(d *design) bool {
+	_, ok := placePoints(d, q.room)
+	return ok
+}
+
+// make plans with the design.
+func (q *quorumPlanner) make(d *design) *quorumResult {
+	result := &quorumResult{d: d, moved: map[string]bool{}}
+	q.fill(result)
+	reflectors := map[string]bool{}
+	for _, c := range result.at {
+		if c != nil {
+			reflectors[c.node.Name] = true
+		}
+	}
+	full := max((q.sessions-d.points+1)/d.block, 1)
+	result.shares = shards(q.request, reflectors, q.shardsWanted(d), full)
+	q.deal(result)
+	return result
+}
+
+// shardsWanted divides as many shards as there are blocks over the zones by their
+// nodes. Where so many stand already, none is opened before they are full.
+func (q *quorumPlanner) shardsWanted(d *design) map[string]int {
+	stand := map[string]bool{}
+	nodes := map[string]int{}
+	total := 0
+	for i := range q.request.Nodes {
+		node := &q.request.Nodes[i]
+		if home, ok := homeOf(node); ok {
+			stand[home] = true
+		}
+		if node.HasBGP() && !node.Deleting {
+			nodes[node.Labels[q.request.Spec.ZoneLabel]]++
+			total++
+		}
+	}
+	if len(stand) >= d.points {
+		return nil
+	}
+	want := map[string]int{}
+	order := slices.Sorted(maps.Keys(nodes))
+	for range d.points {
+		// The zone whose shards would be the largest (Sainte-Laguë).
+		best := ""
+		for i, zone := range order {
+			if i == 0 || nodes[zone]*(2*want[best]+1) > nodes[best]*(2*want[zone]+1) {
+				best = zone
+			}
+		}
+		want[best]++
+	}
+	return want
+}
+
+// write puts the result into the plan.
+func (q *quorumPlanner) write(result *quorumResult) {
+	groups := make([][]string, result.d.points)
+	for _, group := range result.shares.groups {
+		for _, point := range result.d.blocks[result.block[group.Name]] {
+			groups[point] = append(groups[point], group.Name)
+		}
+	}
+	for _, point := range result.d.blocks[catchAllBlock] {
+		groups[point] = append(groups[point], GroupAll)
+	}
+	byName := map[string]Reflector{}
+	ask, inZone := false, map[string]int{}
+	for point, c := range result.at {
+		if c == nil {
+			continue
+		}
+		r := reflector(q.request, c.node)
+		r.Tier = TierQuorum
+		r.Serves = append(groups[point], pointName(result.d, point))
+		slices.Sort(r.Serves)
+		byName[c.node.Name] = r
+		inZone[c.zone]++
+	}
+	for _, some := range [][]candidate{q.f.kept, q.f.stopgaps} {
+		for _, c := range some {
+			if r, ok := byName[c.node.Name]; ok {
+				q.plan.Reflectors = append(q.plan.Reflectors, r)
+				delete(q.f.leaving, c.node.Name)
+				delete(byName, c.node.Name)
+			} else if q.f.leaving[c.node.Name] == "" {
+				q.plan.Leaving[c.node.Name] = result.why(c.node.Name)
+			}
+		}
+	}
+	for _, c := range result.at {
+		if c == nil {
+			continue
+		}
+		if r, ok := byName[c.node.Name]; ok {
+			q.plan.Reflectors = append(q.plan.Reflectors, r)
+			ask = ask || !c.chosen && !c.pinned
+		}
+	}
+	maps.Copy(q.plan.Leaving, q.f.leaving)
+	if ask {
+		q.plan.AskLoad = q.f.asks(inZone)
+	}
+	q.plan.Groups, q.plan.Homes = result.shares.groups, result.shares.homes
+}
+
+func (r *quorumResult) why(name string) string {
+	if r.moved[name] {
+		return "its place is needed in another zone, so that any zone can be lost"
+	}
+	if slices.Contains(r.pinned, name) {
+		return "a pinned node takes its place"
+	}
+	return "fewer route reflectors are enough"
+}

@@ -1,0 +1,320 @@
+package topology
+
+import (
+	"fmt"
+	"slices"
+	"strconv"
+	"strings"
+
+	"tapetum.dev/tapetum/internal/inventory"
+)
+
+// pointName is a group without clients: the reflector that serves it is that point of
+// the design. The other groups that it serves tell the same while nothing is
+// missing; this also tells it of what is left after many were lost, or halfway
+// through a change.
+func pointName(d *design, point int) string {
+	return pointPrefix + d.name() + "." + strconv.Itoa(point)
+}
+
+const pointPrefix = "quorum-"
+
+// pointsOf reads pointName back, for one design. There is more than one while a
+// reflector goes from a point to another.
+func pointsOf(d *design, node *inventory.Node) []int {
+	var out []int
+	for _, group := range servedBy(node) {
+		text, ok := strings.CutPrefix(group, pointPrefix+d.name()+".")
+		if !ok {
+			continue
+		}
+		if point, err := strconv.Atoi(text); err == nil && point >= 0 && point < d.points && strconv.Itoa(point) == text {
+			out = append(out, point)
+		}
+	}
+	return out
+}
+
+// pointOf is the point where a standing reflector is: where it has several, one whose
+// zone is right by the search.
+func (q *quorumPlanner) pointOf(d *design, c *candidate, fresh []int) (int, bool) {
+	points := pointsOf(d, c.node)
+	for _, point := range points {
+		if len(points) > 1 && fresh != nil && fresh[point] == q.zoneOf(c) {
+			return point, true
+		}
+	}
+	if len(points) == 0 {
+		return 0, false
+	}
+	return points[0], true
+}
+
+// standingDesign is the design of which most points stand; nil where none does.
+func (q *quorumPlanner) standingDesign() *design {
+	byName := index(q.request.Nodes)
+	count := map[string]int{}
+	for _, name := range q.request.Standing {
+		node := byName[name]
+		if node == nil || tierOf(node) != TierQuorum {
+			continue
+		}
+		for _, group := range servedBy(node) {
+			if text, ok := strings.CutPrefix(group, pointPrefix); ok {
+				design, _, _ := strings.Cut(text, ".")
+				count[design]++
+			}
+		}
+	}
+	var best *design
+	most := 0
+	for i := range designs() {
+		if d := &designs()[i]; count[d.name()] > most {
+			best, most = d, count[d.name()]
+		}
+	}
+	return best
+}
+
+// fill finds a reflector for every point. Who stands at a point stays there, unless
+// another zone must have it; who stands elsewhere takes a point of its zone before
+// any new one does.
+func (q *quorumPlanner) fill(result *quorumResult) {
+	d := result.d
+	result.at = make([]*candidate, d.points)
+	zone := slices.Repeat([]int{unplaced}, d.points)
+	room := slices.Clone(q.room)
+	fresh, _ := placePoints(d, q.room)
+	var free []*candidate
+	for i := range q.f.kept {
+		c := &q.f.kept[i]
+		point, ok := q.pointOf(d, c, fresh)
+		if !ok || result.at[point] != nil {
+			free = append(free, c)
+			continue
+		}
+		result.at[point], zone[point] = c, q.zoneOf(c)
+		room[zone[point]]--
+	}
+	p := q.place(d, zone, room)
+	result.bad = p.bad
+	for point, c := range result.at {
+		if c != nil && p.zone[point] != q.zoneOf(c) {
+			result.at[point] = nil
+			result.moved[c.node.Name] = true
+			free = append(free, c)
+		}
+	}
+	taken := map[string]bool{}
+	for i := range q.f.candidates {
+		c := &q.f.candidates[i]
+		free = append(free, c)
+		if c.pinned {
+			q.makeRoom(result, p, c, taken)
+		}
+	}
+	hasPoint := func(point int) func(c *candidate) bool {
+		return func(c *candidate) bool { return slices.Contains(pointsOf(d, c.node), point) }
+	}
+	for point, c := range result.at {
+		if c == nil && p.zone[point] != unplaced {
+			result.at[point] = q.take(free, p.zone[point], taken, hasPoint(point))
+		}
+	}
+	for point, c := range result.at {
+		if c == nil && p.zone[point] != unplaced {
+			result.at[point] = q.take(free, p.zone[point], taken, func(*candidate) bool { return true })
+		}
+	}
+	q.fillWithStopgaps(result)
+}
+
+// makeRoom gives a pinned node the point of the newest reflector of its zone that is
+// not, where no point of the zone is free.
+func (q *quorumPlanner) makeRoom(result *quorumResult, p *placement, pinned *candidate, taken map[string]bool) {
+	newest := unplaced
+	for point, c := range result.at {
+		switch {
+		case p.zone[point] != q.zoneOf(pinned):
+		case c == nil:
+			return
+		case !c.pinned && (newest == unplaced || newer(*c, *result.at[newest])):
+			newest = point
+		}
+	}
+	if newest != unplaced {
+		result.pinned = append(result.pinned, result.at[newest].node.Name)
+		result.at[newest] = pinned
+		taken[pinned.node.Name] = true
+	}
+}
+
+// take is the first of a zone that is free and may be taken.
+func (q *quorumPlanner) take(free []*candidate, zone int, taken map[string]bool, may func(c *candidate) bool) *candidate {
+	for _, c := range free {
+		if q.zoneOf(c) == zone && !taken[c.node.Name] && may(c) {
+			taken[c.node.Name] = true
+			return c
+		}
+	}
+	return nil
+}
+
+// fillWithStopgaps keeps reflectors that should go at the points that nobody else
+// can take: at their own, else at any.
+func (q *quorumPlanner) fillWithStopgaps(result *quorumResult) {
+	var rest []*candidate
+	for i := range q.f.stopgaps {
+		c := &q.f.stopgaps[i]
+		if point, ok := q.pointOf(result.d, c, nil); ok && result.at[point] == nil {
+			result.at[point] = c
+			continue
+		}
+		rest = append(rest, c)
+	}
+	for point, c := range result.at {
+		if c == nil && len(rest) > 0 {
+			result.at[point], rest = rest[0], rest[1:]
+		}
+	}
+}
+
+func (q *quorumPlanner) zoneOf(c *candidate) int { return slices.Index(q.zones, c.zone) }
+
+// place finds zones for the points. What stands where the search from nothing would
+// have put it is completed that way; anything else is completed point by point, and
+// where any zone can be lost by moving points, these are moved: few, or to where the
+// search would have put all.
+func (q *quorumPlanner) place(d *design, zone, room []int) *placement {
+	fresh, ok := placePoints(d, q.room)
+	if fresh != nil && slices.Contains(zone, unplaced) && agree(zone, fresh) {
+		return newPlacement(d, fresh, room)
+	}
+	p := newPlacement(d, zone, room)
+	p.fill(q.lostZones(d))
+	mended := newPlacement(d, p.zone, p.room)
+	mended.mend()
+	switch {
+	case mended.bad == 0:
+		return mended
+	case ok:
+		return newPlacement(d, fresh, room)
+	}
+	return p
+}
+
+// agree tells whether the points that have a zone have the same in both.
+func agree(some, all []int) bool {
+	for point, zone := range some {
+		if zone != unplaced && zone != all[point] {
+			return false
+		}
+	}
+	return true
+}
+
+// lostZones are the zones of the reflectors that stand at a point and cannot stay.
+func (q *quorumPlanner) lostZones(d *design) []int {
+	out := slices.Repeat([]int{unplaced}, d.points)
+	byName := index(q.request.Nodes)
+	for _, name := range q.request.Standing {
+		node := byName[name]
+		if node == nil || q.f.leaving[name] == "" {
+			continue
+		}
+		for _, point := range pointsOf(d, node) {
+			out[point] = slices.Index(q.zones, node.Labels[q.request.Spec.ZoneLabel])
+		}
+	}
+	return out
+}
+
+// refuse says why no design fits.
+func (q *quorumPlanner) refuse() {
+	smallest, least, lean := 0, 0, ""
+	anyMeets := false
+	for i := range designs() {
+		d := &designs()[i]
+		if d.meet > q.failures && d.block <= q.paths && smallest == 0 {
+			smallest = d.points
+		}
+		if !q.meets(d) {
+			continue
+		}
+		anyMeets = true
+		if sessions := d.points - 1 + (q.plan.Nodes*d.block+d.points-1)/d.points; lean == "" || sessions < least {
+			least, lean = sessions, fmt.Sprintf("%d reflectors in blocks of %d", d.points, d.block)
+		}
+	}
+	scaling := q.request.Spec.Scaling
+	switch {
+	case smallest == 0:
+		q.plan.problem(ReasonLimitExceeded,
+			"topology Quorum: no block design survives %d failures with at most %d paths a route; lower limits.reflectorFailures or raise limits.pathsPerRoute; what stands stays",
+			q.failures, q.paths)
+	case !anyMeets:
+		q.plan.problem(ReasonLimitExceeded,
+			"topology Quorum: no block design that survives %d failures has %d to %d route reflectors (scaling.min, scaling.max); the smallest has %d; what stands stays",
+			q.failures, scaling.Min, scaling.Max, smallest)
+	case least > q.sessions:
+		q.plan.problem(ReasonLimitExceeded,
+			"topology Quorum: %d nodes need %d sessions a route reflector with the widest block design in reach (%s), limits.sessionsPerReflector allows %d; use Multi or Hierarchy, or raise scaling.max or the limit; what stands stays",
+			q.plan.Nodes, least, lean, q.sessions)
+	case q.over != nil:
+		q.plan.problem(ReasonLimitExceeded,
+			"topology Quorum: %d nodes, uneven over the zones, need %d sessions a route reflector with the widest block design in reach (%d reflectors in blocks of %d), limits.sessionsPerReflector allows %d; use Multi or Hierarchy, or raise the limit; what stands stays",
+			q.plan.Nodes, q.over.most, q.over.d.points, q.over.d.block, q.sessions)
+	default:
+		q.plan.problem(ReasonTooFewEligible,
+			"topology Quorum: only %d nodes can be route reflectors%s, and no block design that keeps to the limits has so few; what stands stays",
+			q.able, q.others())
+	}
+}
+
+// say notes what the result lacks.
+func (q *quorumPlanner) say(result *quorumResult) {
+	missing := 0
+	zones := map[string]bool{}
+	for _, c := range result.at {
+		if c == nil {
+			missing++
+			continue
+		}
+		zones[c.zone] = true
+	}
+	d := result.d
+	if missing > 0 {
+		q.plan.problem(ReasonTooFewEligible, "%d of %d route reflectors: only that many nodes can be route reflectors%s",
+			d.points-missing, d.points, q.others())
+	}
+	if result.bad > 0 || len(zones) < 2 && q.nodeZones() > 1 {
+		q.plan.problem(ReasonZoneLoss,
+			"topology Quorum with %d route reflectors in blocks of %d does not survive the loss of any one zone: over %d zones with nodes that can be one, some blocks share reflectors of one zone only, and no design without such blocks keeps to the limits; use Multi, or let nodes of more zones be route reflectors",
+			d.points, d.block, len(zones))
+	}
+	if result.most > q.sessions {
+		q.plan.problem(ReasonLimitExceeded, "topology Quorum: a route reflector has %d sessions, limits.sessionsPerReflector allows %d",
+			result.most, q.sessions)
+	}
+}
+
+// others tells why the others cannot be reflectors, in parentheses.
+func (q *quorumPlanner) others() string {
+	if len(q.plan.Ineligible) == 0 {
+		return ""
+	}
+	return " (" + q.plan.Describe() + ")"
+}
+
+func (q *quorumPlanner) nodeZones() int {
+	seen := map[string]bool{}
+	for i := range q.request.Nodes {
+		if node := &q.request.Nodes[i]; node.HasBGP() && !node.Deleting {
+			seen[node.Labels[q.request.Spec.ZoneLabel]] = true
+		}
+	}
+	return len(seen)
+}
+
+// ReasonZoneLoss: the plan does not survive the loss of any one zone.
+const ReasonZoneLoss = "ZoneNotCovered"

@@ -1,0 +1,123 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"flag"
+	"fmt"
+	"os"
+	"os/signal"
+	"runtime"
+	"strconv"
+	"strings"
+	"syscall"
+	"time"
+
+	"github.com/go-logr/logr"
+	"sigs.k8s.io/controller-runtime/pkg/log"
+
+	"tapetum.dev/tapetum/internal/calico"
+	"tapetum.dev/tapetum/internal/e2e"
+)
+
+// reportVariable names the file for the results as JSON.
+const reportVariable = "E2E_REPORT"
+
+// The main thread stands for the process and must stay in its namespace.
+func init() { runtime.LockOSThread() }
+
+func main() {
+	if code, done := e2e.Reexec(); done {
+		os.Exit(code)
+	}
+	log.SetLogger(logr.Discard()) // what matters is told by the run itself
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	err := run(ctx)
+	stop()
+	if err != nil {
+		fmt.Fprintln(os.Stderr, "e2e:", err)
+		os.Exit(1)
+	}
+}
+
+func run(ctx context.Context) error {
+	o := e2e.RunOptions{Out: os.Stdout}
+	o.Group, o.Lag, o.NotReadyAfter = calico.GroupV3, e2e.DefaultLag, 40*time.Second
+	flag.IntVar(&o.Nodes, "nodes", 9, "nodes in all")
+	flag.IntVar(&o.Blockless, "blockless", 0, "how many of them own no address block")
+	flag.IntVar(&o.Zones, "zones", 3, "zones over which they are spread")
+	flag.BoolVar(&o.DualStack, "dual-stack", false, "IPv6 as well")
+	flag.Uint64Var(&o.Seed, "seed", 1, "seed of what is left to chance")
+	flag.BoolVar(&o.Short, "short", false, "mesh to reflectors, one replacement, and back only")
+	flag.StringVar(&o.Controller, "controller", "bin/tapetum", "the tapetum binary")
+	flag.DurationVar(&o.Timeout, "timeout", 10*time.Minute, "for each scenario")
+	only := flag.String("only", "", "numbers of the scenarios to run, separated by commas; all when empty")
+	document := flag.String("report", "", "Markdown file into which the table goes, between its marks")
+	check := flag.Bool("check", false, "say whether it can be run here, and run nothing")
+	list := flag.Bool("list", false, "list the scenarios with their numbers, and run none")
+	keep := flag.Bool("keep", false, "keep configurations and logs")
+	flag.Parse()
+
+	var err error
+	if o.Only, err = numbers(*only); err != nil {
+		return err
+	}
+	if *list {
+		for i, name := range e2e.Scenarios(o) {
+			fmt.Printf("%3d  %s\n", i+1, name)
+		}
+		return nil
+	}
+	if err := e2e.Allowed(); err != nil {
+		return err
+	}
+	if o.Birds, _, err = e2e.Birds(); err != nil {
+		return err
+	}
+	if *check {
+		return nil
+	}
+	if o.Dir, err = os.MkdirTemp("", "e2e"); err != nil {
+		return err
+	}
+	report, err := e2e.Run(ctx, o)
+	if len(report.Results) > 0 {
+		fmt.Printf("\n%s\n", report.Markdown())
+		err = errors.Join(err, write(report, *document))
+	}
+	if *keep || err != nil {
+		fmt.Println("configurations and logs are in", o.Dir)
+		return err
+	}
+	return errors.Join(err, os.RemoveAll(o.Dir))
+}
+
+func write(report *e2e.Report, document string) error {
+	var errs []error
+	if document != "" {
+		errs = append(errs, report.Write(document))
+	}
+	if path := os.Getenv(reportVariable); path != "" {
+		data, err := report.JSON()
+		if err == nil {
+			err = os.WriteFile(path, data, 0o644) //nolint:gosec // no secret
+		}
+		errs = append(errs, err)
+	}
+	return errors.Join(errs...)
+}
+
+func numbers(list string) (map[int]bool, error) {
+	if list == "" {
+		return nil, nil
+	}
+	out := map[int]bool{}
+	for text := range strings.SplitSeq(list, ",") {
+		n, err := strconv.Atoi(text)
+		if err != nil {
+			return nil, fmt.Errorf("-only: %q is no number", text)
+		}
+		out[n] = true
+	}
+	return out, nil
+}
