@@ -34,6 +34,9 @@ const (
 	// SettledLabel on a client says that its group's sessions were seen up; the
 	// catch-all BGPPeer leaves such nodes out. The value is the group's name.
 	SettledLabel = NodeKeyPrefix + "settled"
+	// RenewedLabel is on a reflector whose sessions have got the new options, while
+	// a change of options goes from one reflector to the next.
+	RenewedLabel = NodeKeyPrefix + "renewed"
 	// CordonedAnnotation on a node says that the cordon was set to dedicate the
 	// node to route reflection, so it stays eligible.
 	CordonedAnnotation = NodeKeyPrefix + "cordoned"

@@ -92,6 +92,7 @@ func (s *state) rules() []rule {
 		(*state).giveHomes,
 		(*state).widen,
 		(*state).leaveHomes,
+		(*state).keepTwins,
 		// Each behind what has been seen of the one before.
 		(*state).settle,
 		(*state).changeRoles,
@@ -105,6 +106,7 @@ func (s *state) rules() []rule {
 		(*state).dropReports,
 		(*state).turnMeshOff,
 		(*state).changeIDs,
+		(*state).renew,
 		(*state).awaitHomes,
 	}
 }

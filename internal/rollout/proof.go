@@ -13,6 +13,7 @@ import (
 // the proof is noted on the step. The nodes in step.Costs change their own role
 // without pins; their own routes are the one exception.
 func (s *state) prove(step *Step) *verdict {
+	s.keepExcluded(step)
 	changing := map[string]bool{}
 	for _, name := range step.Costs {
 		changing[name] = true

@@ -94,6 +94,9 @@ func (s *state) nodeRole(name, tier, clusterID string, serves []string) *NodeRol
 		return role
 	}
 	maps.Copy(role.Labels, render.RoleLabels(tier, serves))
+	if s.renewed(name) {
+		role.Labels[v1alpha1.RenewedLabel] = "true"
+	}
 	for _, key := range s.protection(s.nodes[name]) {
 		if role.Annotations == nil {
 			role.Annotations = map[string]string{}

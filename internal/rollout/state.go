@@ -272,5 +272,5 @@ func (s *state) options() render.Options {
 	if s.saved != nil && s.saved.MaxRestartTime != nil {
 		options.MaxRestartTime = s.saved.MaxRestartTime
 	}
-	return options
+	return s.wantedOptions(options)
 }

@@ -103,7 +103,7 @@ func Reflectors(filtered bool, options Options) *calico.BGPPeer {
 			NodeSelector: v1alpha1.ReflectorLabel + " in " + outer,
 			PeerSelector: v1alpha1.ReflectorLabel + " in " + inner,
 			Filters:      FilterNames(filtered),
-			Password:     options.Password, MaxRestartTime: options.MaxRestartTime,
+			Password:     options.Password, MaxRestartTime: options.MaxRestartTime, KeepaliveTime: options.KeepaliveTime,
 		},
 	}
 }
@@ -115,7 +115,7 @@ func Racks(options Options) *calico.BGPPeer {
 		Spec: calico.BGPPeerSpec{
 			NodeSelector: v1alpha1.ReflectorLabel + " == " + quote(topology.TierRack),
 			PeerSelector: v1alpha1.ReflectorLabel + " == " + quote(topology.TierCore),
-			Password:     options.Password, MaxRestartTime: options.MaxRestartTime,
+			Password:     options.Password, MaxRestartTime: options.MaxRestartTime, KeepaliveTime: options.KeepaliveTime,
 		},
 	}
 }

@@ -28,11 +28,19 @@ const (
 type Options struct {
 	Password       *calico.BGPPassword
 	MaxRestartTime *metav1.Duration
+	KeepaliveTime  *metav1.Duration
 }
 
 // OptionsOf reads the options back out of a BGPPeer.
 func OptionsOf(peer *calico.BGPPeer) Options {
-	return Options{Password: peer.Spec.Password, MaxRestartTime: peer.Spec.MaxRestartTime}
+	return Options{
+		Password: peer.Spec.Password, MaxRestartTime: peer.Spec.MaxRestartTime, KeepaliveTime: peer.Spec.KeepaliveTime,
+	}
+}
+
+// Set puts the options into a BGPPeer.
+func (o Options) Set(peer *calico.BGPPeer) {
+	peer.Spec.Password, peer.Spec.MaxRestartTime, peer.Spec.KeepaliveTime = o.Password, o.MaxRestartTime, o.KeepaliveTime
 }
 
 // Ours are the labels on everything that we create.
@@ -52,7 +60,7 @@ func RoleLabels(tier string, serves []string) map[string]string {
 // IsRoleLabel tells the labels that make the role. Other keys under our prefix do
 // not.
 func IsRoleLabel(key string) bool {
-	return key == v1alpha1.ReflectorLabel || strings.HasPrefix(key, v1alpha1.ServesLabelPrefix)
+	return key == v1alpha1.ReflectorLabel || key == v1alpha1.RenewedLabel || strings.HasPrefix(key, v1alpha1.ServesLabelPrefix)
 }
 
 // Clients is the BGPPeer that makes every node without the role a client of the
@@ -66,6 +74,7 @@ func Clients(group string, options Options) *calico.BGPPeer {
 			PeerSelector:   "has(" + v1alpha1.ServesLabelPrefix + group + ")",
 			Password:       options.Password,
 			MaxRestartTime: options.MaxRestartTime,
+			KeepaliveTime:  options.KeepaliveTime,
 		},
 	}
 }
@@ -96,7 +105,7 @@ func Pin(senior, junior *inventory.Node, address netip.Addr, clusterAS uint32, o
 		ObjectMeta: metav1.ObjectMeta{Name: pinName(senior.Name, junior.Name, address), Labels: Ours()},
 		Spec: calico.BGPPeerSpec{
 			Node: senior.Name, PeerIP: address.String(), ASNumber: as,
-			Password: options.Password, MaxRestartTime: options.MaxRestartTime,
+			Password: options.Password, MaxRestartTime: options.MaxRestartTime, KeepaliveTime: options.KeepaliveTime,
 		},
 	}
 }

@@ -24,6 +24,11 @@ type Standing struct {
 	Mesh, Racks *calico.BGPPeer
 	// Pins between two nodes that are there, sorted by name.
 	Pins []Pinned
+	// Renewed are the twins of BGPPeers by selector that give renewed reflectors other
+	// options, sorted by name; Excluded names those that leave renewed reflectors
+	// to their twins. Clients, Groups, Mesh and Racks are given without that part.
+	Renewed  []*calico.BGPPeer
+	Excluded map[string]bool
 	// Stray are BGPPeers of ours that fit nothing (a node is gone, a field was
 	// edited), sorted by name.
 	Stray []*calico.BGPPeer
@@ -72,6 +77,17 @@ func Read(nodes []inventory.Node, peers []calico.BGPPeer, statuses []calico.Cali
 
 // readNamed takes a BGPPeer whose name says what it is.
 func (s *Standing) readNamed(peer *calico.BGPPeer) bool {
+	if strings.HasPrefix(peer.Name, renewedPrefix) {
+		s.Renewed = append(s.Renewed, peer)
+		return true
+	}
+	if plain := withoutExclusion(peer); plain != nil {
+		peer = plain
+		if s.Excluded == nil {
+			s.Excluded = map[string]bool{}
+		}
+		s.Excluded[peer.Name] = true
+	}
 	switch {
 	case peer.Name == ClientsName:
 		s.Clients = peer
@@ -107,6 +123,7 @@ func (s *Standing) All() []*calico.BGPPeer {
 		}
 	}
 	out = append(out, s.Groups...)
+	out = append(out, s.Renewed...)
 	for _, pin := range s.Pins {
 		out = append(out, pin.Peer)
 	}
