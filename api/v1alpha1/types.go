@@ -280,7 +280,8 @@ type Limits struct {
 	// +kubebuilder:validation:Maximum=10000
 	SessionsPerReflector int32 `json:"sessionsPerReflector,omitempty"`
 
-	// pathsPerRoute is the most paths for one route that a client may hold.
+	// pathsPerRoute is the most paths for one route that a client may hold. The own
+	// routes of reflectors do not count.
 	// +optional
 	// +kubebuilder:default=30
 	// +kubebuilder:validation:Minimum=1

@@ -6,10 +6,12 @@ import "math"
 const pathCap = 10_000
 
 // walkBudget bounds the work of one count: about that many steps of walks.
-const walkBudget = 4_000_000
+const walkBudget = 16_000_000
 
 // Paths is how many paths nodes that are not reflectors hold for one route of
-// another node.
+// another such node. The own routes of reflectors do not count: those of the two
+// nodes of a spine come back through every rack, which is many paths for two
+// routes and no load.
 type Paths struct {
 	Min, Max int
 	// Capped: there are more than Max, which is then 10,000.
@@ -19,7 +21,7 @@ type Paths struct {
 }
 
 // PathsPerRoute counts the paths that nodes which are not reflectors hold for a
-// route of another node: the fewest, the most, and whether there are more than
+// route of another one: the fewest, the most, and whether there are more than
 // that (counted exactly up to 10,000). With add-path every way over which a route
 // arrives is a path of its own. Pairs of nodes without a common address family do
 // not count.
@@ -42,7 +44,7 @@ func (n *Network) paths(walkers func(Family) *walker) Paths {
 		c := newCounter(walkers(Family(f)), &budget)
 		for source := range int32(n.roles.count()) {
 			node := n.d.node(source)
-			if c.living[source] == 0 || !node.addr[f].IsValid() {
+			if c.living[source] == 0 || !node.addr[f].IsValid() || node.cluster != nowhere {
 				continue
 			}
 			for _, kind := range kindsOf(node, Family(f)) {

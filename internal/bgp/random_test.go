@@ -330,7 +330,7 @@ func comparePaths(t *rapid.T, n *Network, s *naive) {
 					byBlock[r.block]++
 				}
 				for _, b := range s.blocks(origin, f) {
-					if s.nodes[holder].cluster == "" {
+					if s.nodes[holder].cluster == "" && s.nodes[origin].cluster == "" {
 						most, fewest = max(most, byBlock[b]), min(fewest, byBlock[b])
 					}
 				}

@@ -111,15 +111,17 @@ func (a *assignment) fill() {
 		}
 	}
 	for _, g := range order {
-		for len(a.groups[g].by) < a.k {
-			if a.apart && a.oneZone(g) && a.add(g, func(s int) bool {
-				return a.servers[s].zone != a.servers[a.groups[g].by[0]].zone
-			}) {
-				continue
-			}
-			if !a.add(g, func(int) bool { return true }) {
-				break
-			}
+		a.fillUp(g)
+	}
+}
+
+// fillUp gives a group the homes that it still lacks.
+func (a *assignment) fillUp(g int) {
+	by := &a.groups[g].by
+	for len(*by) < a.k {
+		apart := a.apart && a.oneZone(g) && a.add(g, func(s int) bool { return a.servers[s].zone != a.servers[(*by)[0]].zone })
+		if !apart && !a.add(g, func(int) bool { return true }) {
+			return
 		}
 	}
 }
@@ -238,24 +240,20 @@ func (a *assignment) keeps(zone string, before, after []int) bool {
 // fits tells whether the move leaves the group with homes as good as before.
 func (a *assignment) fits(m transfer) bool {
 	group := &a.groups[m.group]
-	own, other, had := false, false, false
-	first := a.servers[m.to].zone
+	to := a.servers[m.to].zone
+	own, other, had := to == group.zone, false, false
 	for _, s := range group.by {
+		if s == m.to {
+			return false
+		}
 		zone := a.servers[s].zone
 		had = had || zone == group.zone
-		switch s {
-		case m.to:
-			return false
-		case m.from:
-		default:
+		if s != m.from {
 			own = own || zone == group.zone
-			other = other || zone != first
+			other = other || zone != to
 		}
 	}
-	if !a.loose && had && !own && first != group.zone {
-		return false
-	}
-	return !a.apart || other || len(group.by) < 2
+	return (a.loose || own || !had) && (!a.apart || other || len(group.by) < 2)
 }
 
 func (a *assignment) apply(m transfer) {

@@ -207,7 +207,6 @@ func hierarchyShape(spec *v1alpha1.RouteReflectorAutoscalerSpec, c *counts) shap
 		return no("needs %d route reflectors, scaling.min asks for %d", s.reflectors, least)
 	}
 	s.degree = max(s.degree, s.reflectors-1+loose)
-	s.paths = max(s.paths, spinePaths(each, each, s.ownRoutes))
 	s.peers = s.groups + 2 + each*(each-1)/2
 	s.sessions = max(c.nodes-s.reflectors, 0)*each + s.ownRoutes*each + each*(each-1)/2
 	return s

@@ -81,25 +81,37 @@ func (c *chains) extend(at int) (found []int, done bool) {
 		if c.seen[to] {
 			continue
 		}
-		for _, g := range c.groups[at] {
-			size := a.groups[g].size
-			m := transfer{g, at, to}
-			if size == 0 || g == last || a.servers[at].load+taken-size >= c.top || !a.fits(m) {
-				continue
-			}
-			c.from[to] = m
-			if a.servers[to].load+size < c.top {
-				if c.make(c.chain(to)) {
-					return nil, true
-				}
-				continue
-			}
+		reached, done := c.step(at, to, last, taken)
+		if done {
+			return nil, true
+		}
+		if reached {
 			c.seen[to] = true
 			found = append(found, to)
-			break
 		}
 	}
 	return found, c.exchange(at)
+}
+
+// step goes on to one more server, with a group other than the last that the chain
+// has taken there. A chain that ends well there is done.
+func (c *chains) step(at, to, last, taken int) (reached, done bool) {
+	a := c.a
+	for _, g := range c.groups[at] {
+		size := a.groups[g].size
+		m := transfer{g, at, to}
+		if size == 0 || g == last || a.servers[at].load+taken-size >= c.top || !a.fits(m) {
+			continue
+		}
+		c.from[to] = m
+		if a.servers[to].load+size >= c.top {
+			return true, false
+		}
+		if c.make(c.chain(to)) {
+			return true, true
+		}
+	}
+	return false, false
 }
 
 // exchange closes a chain: the server that has been reached gives the busiest one a

@@ -1,7 +1,6 @@
 package topology
 
 import (
-	"maps"
 	"slices"
 	"strings"
 
@@ -17,21 +16,45 @@ import (
 // Racks that are too large for them are cut into shards. So the racks decide how
 // many reflectors there are; scaling.nodesPerReflector and scaling.ladder do not
 // count here, only scaling.min and scaling.max as bounds.
+//
+// Where the limits are passed nothing is begun. A hierarchy that stands is kept up
+// all the same, but racks without reflectors get none beyond scaling.max.
 func hierarchy(request Request, f *field, plan *Plan) {
 	h := newHierarchy(request, f, plan)
 	if !h.possible() {
 		plan.stay(request)
 		return
 	}
+	h.draft()
+	if !h.withinLimits() {
+		if !h.standing {
+			plan.stay(request)
+			return
+		}
+		if h.total() > int(request.Spec.Scaling.Max) {
+			h = newHierarchy(request, f, plan)
+			h.noMore = true
+			h.draft()
+		}
+	}
+	h.write()
+}
+
+// draft decides who is who, and what each is for.
+func (h *hierarchyPlanner) draft() {
 	h.chooseSpine()
 	h.readRacks()
 	h.makeUnits()
 	h.staff()
-	if !h.withinLimits() && !h.standing {
-		plan.stay(request)
-		return
+}
+
+// total is the number of reflectors.
+func (h *hierarchyPlanner) total() int {
+	total := len(h.spine)
+	for _, u := range h.units {
+		total += len(u.reflectors)
 	}
-	h.write()
+	return total
 }
 
 type hierarchyPlanner struct {
@@ -46,6 +69,8 @@ type hierarchyPlanner struct {
 	room int
 	// standing: there are reflectors of racks.
 	standing bool
+	// noMore: racks without reflectors get none.
+	noMore bool
 	// taken are the nodes that have a part.
 	taken map[string]bool
 	spine []candidate
@@ -114,9 +139,6 @@ func (h *hierarchyPlanner) possible() bool {
 	h.plan.problem(ReasonUnknownRack, "topology Hierarchy: no node has the label %s, which %s says tells the racks; what stands stays", h.label, field)
 	return false
 }
-
-// ReasonUnknownRack: no node has the label that tells the racks.
-const ReasonUnknownRack = "UnknownRackLabel"
 
 // chooseSpine takes the reflectors of the core, the most senior first, then new
 // ones, then those of other tiers; in two zones where there are two.
@@ -215,17 +237,12 @@ func (h *hierarchyPlanner) apart(c candidate, others []candidate) int {
 func (h *hierarchyPlanner) withinLimits() bool {
 	before := len(h.plan.Problems)
 	spec := h.request.Spec
-	racks, busiest := 0, 0
+	busiest := 0
 	for _, u := range h.units {
-		racks += len(u.reflectors)
 		busiest = max(busiest, u.size+len(h.spine))
 	}
-	total, most := racks+len(h.spine), int(spec.Limits.SessionsPerReflector)
-	if paths := spinePaths(h.each, len(h.spine), racks); racks > 0 && paths > int(spec.Limits.PathsPerRoute) {
-		h.plan.problem(ReasonLimitExceeded,
-			"topology Hierarchy with %d racks or parts of racks gives a client %d paths to a reflector of the spine itself, limits.pathsPerRoute allows %d: raise it to %d, or tell larger racks by spec.rackLabel",
-			len(h.units), paths, spec.Limits.PathsPerRoute, paths)
-	}
+	total, most := h.total(), int(spec.Limits.SessionsPerReflector)
+	racks := total - len(h.spine)
 	if limit := int(spec.Scaling.Max); total > limit {
 		h.plan.problem(ReasonLimitExceeded,
 			"topology Hierarchy needs %d route reflectors (%d for %d racks or parts of racks, %d of the spine), scaling.max allows %d: raise it, or tell larger racks by spec.rackLabel",
@@ -248,26 +265,13 @@ func (h *hierarchyPlanner) withinLimits() bool {
 	return len(h.plan.Problems) == before
 }
 
-// spinePaths is how many paths a client of a rack has to the routes of a spine
-// reflector's own node. Reflectors of racks treat the spine as their clients and pass
-// such a route on to the rest of the spine, and that to all racks: a path more for each
-// reflector of another rack. Routes of all other nodes already carry the spine's
-// cluster ID there, and have each*each*spine paths at most.
-func spinePaths(each, spine, racks int) int {
-	return each * (1 + (spine-1)*(1+racks-each))
-}
-
 // write puts the result into the plan.
 func (h *hierarchyPlanner) write() {
 	h.promise()
-	byName := map[string]Reflector{}
-	var fresh []candidate
-	ask, inZone := false, map[string]int{}
+	var roles []role
 	add := func(c candidate, tier, id string, serves []string) {
 		slices.Sort(serves)
-		byName[c.node.Name] = Reflector{Node: c.node.Name, Zone: c.zone, ClusterID: id, Tier: tier, Serves: serves}
-		fresh = append(fresh, c)
-		inZone[c.zone]++
+		roles = append(roles, role{c, Reflector{Node: c.node.Name, Zone: c.zone, ClusterID: id, Tier: tier, Serves: serves}})
 	}
 	for _, c := range h.spine {
 		add(c, TierCore, h.request.Spec.ClusterID, append([]string{GroupAll}, h.spineGroups...))
@@ -277,27 +281,7 @@ func (h *hierarchyPlanner) write() {
 			add(c, TierRack, u.id, u.serves())
 		}
 	}
-	for _, some := range [][]candidate{h.f.kept, h.f.stopgaps} {
-		for _, c := range some {
-			if r, ok := byName[c.node.Name]; ok {
-				h.plan.Reflectors = append(h.plan.Reflectors, r)
-				delete(h.f.leaving, c.node.Name)
-				delete(byName, c.node.Name)
-			} else if h.f.leaving[c.node.Name] == "" {
-				h.plan.Leaving[c.node.Name] = "fewer route reflectors are enough"
-			}
-		}
-	}
-	for _, c := range fresh {
-		if r, ok := byName[c.node.Name]; ok {
-			h.plan.Reflectors = append(h.plan.Reflectors, r)
-			ask = ask || !c.chosen && !c.pinned
-		}
-	}
-	maps.Copy(h.plan.Leaving, h.f.leaving)
-	if ask {
-		h.plan.AskLoad = h.f.asks(inZone)
-	}
+	h.f.enroll(h.plan, roles, func(string) string { return "fewer route reflectors are enough" })
 	slices.SortFunc(h.groups, func(a, b Group) int { return strings.Compare(a.Name, b.Name) })
 	h.plan.Groups, h.plan.Homes = h.groups, h.homes
 }

@@ -10,6 +10,7 @@ import (
 
 	"tapetum.dev/tapetum/api/v1alpha1"
 	"tapetum.dev/tapetum/internal/bgp"
+	"tapetum.dev/tapetum/internal/calico/render"
 	"tapetum.dev/tapetum/internal/topology"
 )
 
@@ -80,6 +81,9 @@ func (w *world) proveHierarchy(t *testing.T, plan *topology.Plan, f int) {
 		t.Errorf("%d sessions a reflector", degree)
 	}
 	w.tiers(t, plan, each)
+	if n := len(render.CatchAll(plan.Groups)); n > render.MaxSelector {
+		t.Errorf("the catch-all's selector has %d characters", n)
+	}
 	client := w.clientOf(plan)
 	if plan.Has(client) {
 		return
@@ -183,26 +187,21 @@ func TestHierarchyOfRacks(t *testing.T) {
 	}
 }
 
-// Paths to the spine's own nodes grow with the number of racks. The plan counts them
-// as the oracle does, and keeps to the limit.
-func TestHierarchyPathsToTheSpine(t *testing.T) {
+// A client has a path over each reflector of its rack, each of the spine, and each of
+// the other's rack, however many racks there are.
+func TestHierarchyPaths(t *testing.T) {
 	t.Parallel()
 	for zones := 1; zones <= 7; zones++ {
 		for f := range 3 {
 			w := newWorld(20*zones, evenly(zones), shaped(v1alpha1.TopologyHierarchy, int32(f), manyPaths))
 			plan := w.plan()
-			paths := w.network(&plan).Paths()
 			each := max(2, f+1)
-			if paths.Max < each*each {
-				t.Fatalf("%d zones, f=%d: %d paths", zones, f, paths.Max)
+			want := each * each * each
+			if zones == 1 {
+				want = each
 			}
-			w.request.Spec.Limits.PathsPerRoute = int32(paths.Max)
-			if plan := w.plan(); len(plan.Problems) > 0 && paths.Max >= each*each*each {
-				t.Errorf("%d zones, f=%d, limit %d: %v", zones, f, paths.Max, plan.Problems)
-			}
-			w.request.Spec.Limits.PathsPerRoute = int32(paths.Max) - 1
-			if plan := w.plan(); !slices.Contains(problems(&plan), topology.ReasonLimitExceeded) || len(plan.Reflectors) > 0 {
-				t.Errorf("%d zones, f=%d, limit %d: %v", zones, f, paths.Max-1, plan.Problems)
+			if paths := w.network(&plan).Paths(); paths.Max != want {
+				t.Errorf("%d zones, f=%d: %d paths from %s to %s, want %d", zones, f, paths.Max, paths.Holder, paths.Origin, want)
 			}
 		}
 	}
@@ -354,5 +353,78 @@ func TestHierarchyTakesOverShards(t *testing.T) {
 		if !plan.Has(node) && !served[home] {
 			t.Errorf("nobody serves the home %s of %s", home, node)
 		}
+	}
+}
+
+// A hierarchy that stands is kept up beyond its limits, with new racks on the spine
+// and lost reflectors replaced.
+func TestHierarchyBeyondItsLimits(t *testing.T) {
+	t.Parallel()
+	w := inRacks([]int{20, 20, 20}, shaped(v1alpha1.TopologyHierarchy, 1, byRack, func(s *policy) { s.Scaling.Max = 8 }))
+	before := w.settle()
+	noProblems(t, &before)
+	for range 20 {
+		w.join("zone-a")
+		w.request.Nodes[len(w.request.Nodes)-1].Labels[keyOfRack] = rackName(3)
+	}
+	w.leave(before.Reflectors[5].Node)
+	plan := w.settle()
+	if !slices.Contains(problems(&plan), topology.ReasonLimitExceeded) || len(plan.Reflectors) != 8 {
+		t.Errorf("%d reflectors, problems %v", len(plan.Reflectors), plan.Problems)
+	}
+	if diff := cmp.Diff(before.Groups, plan.Groups); diff != "" {
+		t.Errorf("the groups change:\n%s", diff)
+	}
+	net := w.network(&plan)
+	if !net.Visibility(nil).Complete || !net.SurvivesReflectors(1) {
+		t.Error("not complete, or not when a reflector is lost")
+	}
+}
+
+// Pinned nodes are reflectors, and take the place of others.
+func TestPinnedNodes(t *testing.T) {
+	t.Parallel()
+	for _, kind := range []v1alpha1.Topology{v1alpha1.TopologyQuorum, v1alpha1.TopologyHierarchy} {
+		w := newWorld(90, evenly(3), shaped(kind, 1))
+		before := w.settle()
+		pinned := []string{}
+		for _, node := range w.clients()[:3] {
+			pinned = append(pinned, node.Name)
+		}
+		w.request.Spec.Placement.Pinned = pinned
+		plan := w.settle()
+		noProblems(t, &plan)
+		for _, name := range pinned {
+			if !plan.Has(name) {
+				t.Errorf("%s: %s is pinned and no reflector", kind, name)
+			}
+		}
+		if len(plan.Reflectors) != len(before.Reflectors) || len(plan.Leaving) != len(pinned) {
+			t.Errorf("%s: %d reflectors, before %d; leaving %v", kind, len(plan.Reflectors), len(before.Reflectors), plan.Leaving)
+		}
+		if net := w.network(&plan); !net.Visibility(nil).Complete || !net.SurvivesZones(w.zoneOf) {
+			t.Errorf("%s: not complete, or not without a zone", kind)
+		}
+	}
+}
+
+// Racks whose names make too long a selector are told by home labels.
+func TestHierarchyLongNames(t *testing.T) {
+	t.Parallel()
+	w := inRacks(slices.Repeat([]int{6}, 40), shaped(v1alpha1.TopologyHierarchy, 1, byRack, manyPaths))
+	for i := range w.request.Nodes {
+		labels := w.request.Nodes[i].Labels
+		labels[keyOfRack] = "building-12.room-0045.row-0007." + labels[keyOfRack]
+	}
+	plan := w.settle()
+	w.proveHierarchy(t, &plan, 1)
+	for _, group := range plan.Groups {
+		if !group.ByHome() {
+			t.Errorf("group %v", group)
+		}
+	}
+	again := w.plan()
+	if diff := cmp.Diff(essence(&plan), essence(&again)); diff != "" {
+		t.Errorf("it changes again:\n%s", diff)
 	}
 }

@@ -3,7 +3,6 @@ package topology_test
 import (
 	"fmt"
 	"testing"
-	"time"
 
 	"tapetum.dev/tapetum/internal/topology"
 )
@@ -29,27 +28,13 @@ func TestMultiProved(t *testing.T) {
 					}
 					t.Run(fmt.Sprintf("%d nodes, %d zones %s, k=%d", n, zones, name, k), func(t *testing.T) {
 						w := newWorld(n, zoneOf, homesEach(k))
-						start := time.Now()
 						plan := w.plan()
-						took := time.Since(start)
 						w.prove(t, &plan, int(k))
-						w.report(t, &plan, took)
 					})
 				}
 			}
 		}
 	}
-}
-
-func (w *world) report(t *testing.T, plan *topology.Plan, took time.Duration) {
-	clients, _ := w.loads(plan)
-	most, sum := 0, 0
-	for _, c := range clients {
-		most = max(most, c)
-		sum += c
-	}
-	t.Logf("RES m=%d groups=%d homes=%d most=%d mean=%.1f ratio=%.3f took %v", len(plan.Reflectors), len(plan.Groups), len(plan.Homes), most,
-		float64(sum)/float64(len(plan.Reflectors)), float64(most)*float64(len(plan.Reflectors))/float64(max(sum, 1)), took)
 }
 
 // prove asks the oracle about a plan of Multi from nothing.

@@ -5,6 +5,14 @@ import (
 	"slices"
 )
 
+// Reasons of problems of Quorum and Hierarchy.
+const (
+	// ReasonZoneLoss tells that the plan does not survive the loss of any one zone.
+	ReasonZoneLoss = "ZoneNotCovered"
+	// ReasonUnknownRack tells that no node has the label that tells the racks.
+	ReasonUnknownRack = "UnknownRackLabel"
+)
+
 // quorum plans the topology Quorum: one cluster ID, and every client peers with the
 // reflectors of one block of a design. Each two blocks meet in as many reflectors
 // as may fail and one more, so that a route never needs to pass two.
@@ -190,23 +198,14 @@ func (q *quorumPlanner) make(d *design) *quorumResult {
 }
 
 // shardsWanted divides as many shards as there are blocks over the zones by their
-// nodes. Where so many stand already, none is opened before they are full.
+// nodes.
 func (q *quorumPlanner) shardsWanted(d *design) map[string]int {
-	stand := map[string]bool{}
 	nodes := map[string]int{}
-	total := 0
 	for i := range q.request.Nodes {
 		node := &q.request.Nodes[i]
-		if home, ok := homeOf(node); ok {
-			stand[home] = true
-		}
 		if node.HasBGP() && !node.Deleting {
 			nodes[node.Labels[q.request.Spec.ZoneLabel]]++
-			total++
 		}
-	}
-	if len(stand) >= d.points {
-		return nil
 	}
 	want := map[string]int{}
 	order := slices.Sorted(maps.Keys(nodes))
@@ -234,43 +233,18 @@ func (q *quorumPlanner) write(result *quorumResult) {
 	for _, point := range result.d.blocks[catchAllBlock] {
 		groups[point] = append(groups[point], GroupAll)
 	}
-	byName := map[string]Reflector{}
-	ask, inZone := false, map[string]int{}
+	var roles []role
 	for point, c := range result.at {
 		if c == nil {
 			continue
 		}
 		r := reflector(q.request, c.node)
 		r.Tier = TierQuorum
-		r.Serves = append(groups[point], pointName(result.d, point))
+		r.Serves = append([]string{pointName(result.d, point)}, groups[point]...)
 		slices.Sort(r.Serves)
-		byName[c.node.Name] = r
-		inZone[c.zone]++
+		roles = append(roles, role{*c, r})
 	}
-	for _, some := range [][]candidate{q.f.kept, q.f.stopgaps} {
-		for _, c := range some {
-			if r, ok := byName[c.node.Name]; ok {
-				q.plan.Reflectors = append(q.plan.Reflectors, r)
-				delete(q.f.leaving, c.node.Name)
-				delete(byName, c.node.Name)
-			} else if q.f.leaving[c.node.Name] == "" {
-				q.plan.Leaving[c.node.Name] = result.why(c.node.Name)
-			}
-		}
-	}
-	for _, c := range result.at {
-		if c == nil {
-			continue
-		}
-		if r, ok := byName[c.node.Name]; ok {
-			q.plan.Reflectors = append(q.plan.Reflectors, r)
-			ask = ask || !c.chosen && !c.pinned
-		}
-	}
-	maps.Copy(q.plan.Leaving, q.f.leaving)
-	if ask {
-		q.plan.AskLoad = q.f.asks(inZone)
-	}
+	q.f.enroll(q.plan, roles, result.why)
 	q.plan.Groups, q.plan.Homes = result.shares.groups, result.shares.homes
 }
 

@@ -85,12 +85,12 @@ func (q *quorumPlanner) fill(result *quorumResult) {
 	zone := slices.Repeat([]int{unplaced}, d.points)
 	room := slices.Clone(q.room)
 	fresh, _ := placePoints(d, q.room)
-	var free []*candidate
+	var idle, all []*candidate
 	for i := range q.f.kept {
 		c := &q.f.kept[i]
 		point, ok := q.pointOf(d, c, fresh)
 		if !ok || result.at[point] != nil {
-			free = append(free, c)
+			idle = append(idle, c)
 			continue
 		}
 		result.at[point], zone[point] = c, q.zoneOf(c)
@@ -102,31 +102,42 @@ func (q *quorumPlanner) fill(result *quorumResult) {
 		if c != nil && p.zone[point] != q.zoneOf(c) {
 			result.at[point] = nil
 			result.moved[c.node.Name] = true
-			free = append(free, c)
+			idle = append(idle, c)
 		}
 	}
 	taken := map[string]bool{}
+	all = append(all, idle...)
 	for i := range q.f.candidates {
 		c := &q.f.candidates[i]
-		free = append(free, c)
+		all = append(all, c)
 		if c.pinned {
 			q.makeRoom(result, p, c, taken)
 		}
 	}
-	hasPoint := func(point int) func(c *candidate) bool {
-		return func(c *candidate) bool { return slices.Contains(pointsOf(d, c.node), point) }
-	}
-	for point, c := range result.at {
-		if c == nil && p.zone[point] != unplaced {
-			result.at[point] = q.take(free, p.zone[point], taken, hasPoint(point))
-		}
-	}
-	for point, c := range result.at {
-		if c == nil && p.zone[point] != unplaced {
-			result.at[point] = q.take(free, p.zone[point], taken, func(*candidate) bool { return true })
-		}
-	}
+	// First who has been given the point already, by a change that is not done.
+	q.fillFrom(result, p, taken, idle, func(c *candidate, point int) bool {
+		return slices.Contains(pointsOf(d, c.node), point)
+	})
+	q.fillFrom(result, p, taken, all, func(*candidate, int) bool { return true })
 	q.fillWithStopgaps(result)
+}
+
+// fillFrom takes, for every point that nobody has, the first of its zone that may
+// have it.
+func (q *quorumPlanner) fillFrom(result *quorumResult, p *placement, taken map[string]bool, some []*candidate, may func(c *candidate, point int) bool) {
+	for point, c := range result.at {
+		if c != nil || p.zone[point] == unplaced {
+			continue
+		}
+		zone := q.zones[p.zone[point]]
+		for _, c := range some {
+			if c.zone == zone && !taken[c.node.Name] && may(c, point) {
+				taken[c.node.Name] = true
+				result.at[point] = c
+				break
+			}
+		}
+	}
 }
 
 // makeRoom gives a pinned node the point of the newest reflector of its zone that is
@@ -147,17 +158,6 @@ func (q *quorumPlanner) makeRoom(result *quorumResult, p *placement, pinned *can
 		result.at[newest] = pinned
 		taken[pinned.node.Name] = true
 	}
-}
-
-// take is the first of a zone that is free and may be taken.
-func (q *quorumPlanner) take(free []*candidate, zone int, taken map[string]bool, may func(c *candidate) bool) *candidate {
-	for _, c := range free {
-		if q.zoneOf(c) == zone && !taken[c.node.Name] && may(c) {
-			taken[c.node.Name] = true
-			return c
-		}
-	}
-	return nil
 }
 
 // fillWithStopgaps keeps reflectors that should go at the points that nobody else
@@ -315,6 +315,3 @@ func (q *quorumPlanner) nodeZones() int {
 	}
 	return len(seen)
 }
-
-// ReasonZoneLoss: the plan does not survive the loss of any one zone.
-const ReasonZoneLoss = "ZoneNotCovered"

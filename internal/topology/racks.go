@@ -29,20 +29,40 @@ type rack struct {
 // beside them, at least one more of its nodes can be a reflector, so that one that is
 // lost can be replaced; and it keeps them as long as it has nodes for them.
 func (h *hierarchyPlanner) readRacks() {
+	byValue := h.collectRacks()
+	var told []Group
+	for _, value := range slices.Sorted(maps.Keys(byValue)) {
+		r := byValue[value]
+		r.own = value != "" && (r.able > h.each && !h.noMore || len(r.standing) > 0 && len(r.nodes) > 0)
+		if r.own {
+			told = append(told, Group{Name: cleanZone(value), Label: h.label, Value: value})
+		}
+		h.racks = append(h.racks, r)
+	}
+	for _, r := range h.racks {
+		r.sharded = r.own && (r.homed || len(r.nodes)-min(h.each, r.able) > h.room || !tellable(told))
+	}
+}
+
+// collectRacks counts what there is in each rack, by the value of the label.
+func (h *hierarchyPlanner) collectRacks() map[string]*rack {
 	byValue := map[string]*rack{}
-	nodeZones := map[string]map[string]bool{}
+	seen := map[[2]string]bool{}
 	for _, node := range sorted(h.request.Nodes) {
 		value := node.Labels[h.label]
 		r := byValue[value]
 		if r == nil {
 			r = &rack{value: value}
 			byValue[value] = r
-			nodeZones[value] = map[string]bool{}
 		}
-		if node.HasBGP() && !node.Deleting {
-			r.nodes = append(r.nodes, node)
-			nodeZones[value][node.Labels[h.request.Spec.ZoneLabel]] = true
-			r.homed = r.homed || h.homeIn(node) != ""
+		if !node.HasBGP() || node.Deleting {
+			continue
+		}
+		r.nodes = append(r.nodes, node)
+		r.homed = r.homed || h.homeIn(node) != ""
+		if at := [2]string{value, node.Labels[h.request.Spec.ZoneLabel]}; !seen[at] {
+			seen[at] = true
+			r.zones++
 		}
 	}
 	for _, some := range [][]candidate{h.f.kept, h.f.candidates} {
@@ -53,19 +73,7 @@ func (h *hierarchyPlanner) readRacks() {
 		}
 	}
 	h.markServed(byValue)
-	var told []Group
-	for _, value := range slices.Sorted(maps.Keys(byValue)) {
-		r := byValue[value]
-		r.zones = len(nodeZones[value])
-		r.own = value != "" && (r.able > h.each || len(r.standing) > 0 && len(r.nodes) > 0)
-		if r.own {
-			told = append(told, Group{Name: cleanZone(value), Label: h.label, Value: value})
-		}
-		h.racks = append(h.racks, r)
-	}
-	for _, r := range h.racks {
-		r.sharded = r.own && (r.homed || len(r.nodes)-min(h.each, r.able) > h.room || !tellable(told))
-	}
+	return byValue
 }
 
 // markServed finds the racks in which reflectors of racks stand, fit to stay or not:

@@ -41,8 +41,15 @@ type partition struct {
 // would fill half of them, and where all shards of a zone have full members (at
 // least 1). Nodes among reflectors keep a home but get none.
 func shards(request Request, reflectors map[string]bool, want map[string]int, full int) partition {
+	return cut(request, reflectors, want, full, 0)
+}
+
+// cut is shards with some room left in those that are full: with more reflectors
+// each will have room for fewer clients. What want makes of the zone's clients goes
+// in all the same.
+func cut(request Request, reflectors map[string]bool, want map[string]int, full, room int) partition {
 	s := &sharder{
-		request: request, full: max(full, 1), reserved: map[string]bool{},
+		request: request, most: max(full, 1), room: room, full: map[string]int{}, reserved: map[string]bool{},
 		byZone: map[string][]*shard{}, byName: map[string]*shard{}, homes: map[string]string{},
 	}
 	newcomers := s.read(reflectors)
@@ -60,8 +67,11 @@ type shard struct {
 }
 
 type sharder struct {
-	request  Request
-	full     int
+	request Request
+	// most members of a shard, room to leave, and for each zone how many are full.
+	most     int
+	room     int
+	full     map[string]int
 	byZone   map[string][]*shard
 	byName   map[string]*shard
 	homes    map[string]string
@@ -120,6 +130,10 @@ func (s *sharder) openFor(newcomers []*inventory.Node, want map[string]int) {
 			clients += at.members
 		}
 		half := max(clients/max(2*want[zone], 1), 1)
+		s.full[zone] = s.most
+		if n := want[zone]; n > 0 {
+			s.full[zone] = min(s.most, max(s.most-s.room, (clients+n-1)/n))
+		}
 		for n := count[zone] / half; n > 0 && len(s.byZone[zone]) < want[zone]; n-- {
 			s.open(zone)
 		}
@@ -143,7 +157,7 @@ func (s *sharder) place(node *inventory.Node) {
 			best = at
 		}
 	}
-	if best == nil || best.members >= s.full {
+	if best == nil || best.members >= s.full[zone] {
 		best = s.open(zone)
 	}
 	best.add(node)

@@ -1,0 +1,66 @@
+package topology_test
+
+import (
+	"fmt"
+	"testing"
+
+	"tapetum.dev/tapetum/internal/topology"
+)
+
+// TestGrowth lets a cluster grow step by step to 20 times its size and shrink again:
+// homes stay, the limit of sessions holds all the way, and in the end there are not
+// many more reflectors than in a plan from nothing.
+func TestGrowth(t *testing.T) {
+	t.Parallel()
+	most := 3000
+	if testing.Short() {
+		most = 800
+	}
+	for _, zones := range []int{1, 3} {
+		for _, k := range []int32{2, 3} {
+			t.Run(fmt.Sprintf("%d zones, k=%d", zones, k), func(t *testing.T) {
+				w := newWorld(150, evenly(zones), homesEach(k))
+				w.request.Spec.Scaling.ScaleDownStabilizationSeconds = new(int32)
+				plan := w.settle()
+				homes := map[string]string{}
+				step := func() {
+					plan = w.settle()
+					noProblems(t, &plan)
+					for node, home := range plan.Homes {
+						if was, ok := homes[node]; ok && was != home {
+							t.Fatalf("%d nodes: %s goes from home %s to %s", len(w.request.Nodes), node, was, home)
+						}
+						homes[node] = home
+					}
+					net := w.network(&plan)
+					if v := net.Visibility(nil); !v.Complete || !net.SurvivesReflectors(1) || net.Degree() > 500 {
+						t.Fatalf("%d nodes: complete %v, %d sessions\n%s", len(w.request.Nodes), v.Complete, net.Degree(), w.describe(&plan))
+					}
+				}
+				for len(w.request.Nodes) < most {
+					for range max(len(w.request.Nodes)/25, 1) {
+						w.join(evenly(zones)(w.nodes))
+					}
+					step()
+				}
+				w.enough(t, &plan, k)
+				for len(w.request.Nodes) > 300 {
+					for range len(w.request.Nodes) / 10 {
+						w.leave(w.request.Nodes[len(w.request.Nodes)*2/3].Name)
+					}
+					step()
+				}
+				w.enough(t, &plan, k)
+			})
+		}
+	}
+}
+
+// enough compares the number of reflectors with that of a plan from nothing.
+func (w *world) enough(t *testing.T, plan *topology.Plan, k int32) {
+	t.Helper()
+	fresh := newWorld(len(w.request.Nodes), evenly(1), homesEach(k)).plan()
+	if got, want := len(plan.Reflectors), len(fresh.Reflectors); got > want+5 {
+		t.Errorf("%d nodes: %d reflectors, from nothing %d are enough", len(w.request.Nodes), got, want)
+	}
+}

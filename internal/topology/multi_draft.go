@@ -1,0 +1,163 @@
+package topology
+
+import (
+	"cmp"
+	"slices"
+	"strings"
+)
+
+// draft is a plan in the making.
+type draft struct {
+	kept, chosen []candidate
+	leaving      map[string]string
+	// all of them, in the order of the servers of a.
+	all       []candidate
+	partition partition
+	a         *assignment
+	// lost: a group lacks some of the reflectors that it had.
+	lost bool
+}
+
+func (p *multiPlanner) draft(m int) *draft {
+	if p.drafts[m] != nil {
+		return p.drafts[m]
+	}
+	d := &draft{}
+	p.drafts[m] = d
+	d.kept, d.chosen, d.leaving = p.f.pick(TierMulti, p.c, m, p.k, p.rating())
+	// By zone, as on paper: what worked there works here.
+	d.all = slices.Concat(d.kept, d.chosen)
+	slices.SortFunc(d.all, func(a, b candidate) int {
+		return cmp.Or(strings.Compare(a.zone, b.zone), strings.Compare(a.node.Name, b.node.Name))
+	})
+	d.partition = p.groups(d.all, m)
+	d.a = &assignment{k: p.k, apart: p.want.apart}
+	for _, group := range d.partition.groups {
+		d.a.groups = append(d.a.groups, served{zone: d.partition.zone[group.Name], size: d.partition.size[group.Name]})
+	}
+	standing := d.stand()
+	for i, c := range d.all {
+		// One that has nothing to serve was no better off before.
+		d.a.servers[i].fixed = d.a.servers[i].fixed || standing && tierOf(c.node) == TierMulti
+	}
+	for _, group := range d.a.groups {
+		d.lost = d.lost || len(group.by) > 0 && len(group.by) < min(p.k, len(d.all))
+	}
+	d.a.replacing = d.lost || p.lost
+	d.a.assign(int(p.request.Spec.Limits.SessionsPerReflector) - len(d.all) + 1)
+	return d
+}
+
+// stand takes over which groups the reflectors serve that stand, and tells whether
+// any is served.
+func (d *draft) stand() (some bool) {
+	at := map[string]int{}
+	for i, group := range d.partition.groups {
+		at[group.Name] = i
+	}
+	for i, c := range d.all {
+		s := server{zone: c.zone}
+		if tierOf(c.node) != "" {
+			for _, name := range servedBy(c.node) {
+				if g, ok := at[name]; ok {
+					s.fixed, some = true, true
+					d.a.groups[g].by = append(d.a.groups[g].by, i)
+				}
+			}
+		}
+		d.a.servers = append(d.a.servers, s)
+	}
+	return some
+}
+
+// rating tells which zones suit a reflector that replaces a lost one: above 0 those
+// of groups that miss the reflector of their own zone, below 0 those where the other
+// reflectors of such a group are.
+func (p *multiPlanner) rating() map[string]int {
+	zones := map[string]string{}
+	for _, zone := range p.c.zones {
+		zones[cleanZone(zone)] = zone
+	}
+	homes := map[string][]string{}
+	for _, c := range p.f.kept {
+		for _, group := range servedBy(c.node) {
+			homes[group] = append(homes[group], c.zone)
+		}
+	}
+	out, blocked := map[string]int{}, map[string]bool{}
+	for group, in := range homes {
+		zone, ok := zoneOfGroup(group, zones)
+		if !ok || len(in) >= p.k {
+			continue
+		}
+		if !slices.Contains(in, zone) {
+			out[zone] = 1
+		}
+		blocked[in[0]] = blocked[in[0]] || len(slices.Compact(in)) == 1
+	}
+	for zone, is := range blocked {
+		if is {
+			out[zone] = -1
+		}
+	}
+	return out
+}
+
+// zoneOfGroup reads the zone out of a group's name; zones are by their clean names.
+func zoneOfGroup(group string, zones map[string]string) (string, bool) {
+	if zone, ok := zones[group]; ok {
+		return zone, true
+	}
+	name, _, _ := parseShard(group)
+	zone, ok := zones[name]
+	return zone, ok
+}
+
+// groups cuts the clients: not at all where all reflectors serve all, by zone label
+// where that will do, else into shards.
+func (p *multiPlanner) groups(reflectors []candidate, m int) partition {
+	names := map[string]bool{}
+	for _, c := range reflectors {
+		names[c.node.Name] = true
+	}
+	none := !homesStand(p.request.Nodes)
+	if none && len(reflectors) <= p.k {
+		return partition{}
+	}
+	if none && p.want.byLabel {
+		return byZoneLabel(p.request, names)
+	}
+	limit := int(p.request.Spec.Limits.SessionsPerReflector)
+	full := max((limit-m+1)/(p.k*p.want.fine), 1)
+	return cut(p.request, names, p.c.shards(m*p.want.fine), full, full/10)
+}
+
+// mayGroup tells how the clients may be grouped. Homes that stand stay. The zone
+// label is no use where Calico would not take so long a selector, or nodes lack it;
+// once it tells the groups, a few that do not have it yet do not matter.
+func (p *multiPlanner) mayGroup() grouping {
+	if homesStand(p.request.Nodes) {
+		return byHome
+	}
+	var groups []Group
+	names := map[string]bool{}
+	for _, zone := range p.c.zones {
+		if zone != "" {
+			groups = append(groups, Group{Name: cleanZone(zone), Label: p.request.Spec.ZoneLabel, Value: zone})
+			names[cleanZone(zone)] = true
+		}
+	}
+	without := p.c.nodes[""]
+	if !tellable(groups) || without*10 > p.c.total {
+		return byHome
+	}
+	for _, c := range p.f.kept {
+		if tierOf(c.node) == TierMulti && slices.ContainsFunc(servedBy(c.node), func(group string) bool { return names[group] }) {
+			return byZone
+		}
+	}
+	if without > 0 {
+		return byHome
+	}
+	return byEither
+}

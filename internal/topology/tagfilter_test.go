@@ -1,0 +1,102 @@
+package topology_test
+
+import (
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+
+	"tapetum.dev/tapetum/api/v1alpha1"
+	"tapetum.dev/tapetum/internal/topology"
+)
+
+// TestWithoutTagFilter: up to three cluster IDs, or what stands stays.
+func TestWithoutTagFilter(t *testing.T) {
+	t.Parallel()
+	without := func(w *world) *world {
+		w.request.TagFilter = topology.TagFilterSupport{Why: "Calico is v3.31.2"}
+		return w
+	}
+	t.Run("three IDs do", func(t *testing.T) {
+		w := without(multi(300, evenly(3)))
+		plan := w.plan()
+		noProblems(t, &plan)
+		net := w.network(&plan)
+		paths := net.Paths()
+		if len(plan.Reflectors) != 3 || plan.TagFilter || paths.Max != topology.UnfilteredPaths(2, 3) || !net.SurvivesReflectors(1) {
+			t.Errorf("%d reflectors, filter %v, paths %v", len(plan.Reflectors), plan.TagFilter, paths)
+		}
+	})
+	t.Run("more are refused", func(t *testing.T) {
+		w := without(multi(1000, evenly(3)))
+		plan := w.plan()
+		if len(plan.Problems) == 0 || plan.Problems[0].Reason != topology.ReasonTagFilterUnavailable || plan.Topology != v1alpha1.TopologyMesh {
+			t.Fatalf("%s, problems %v", plan.Topology, plan.Problems)
+		}
+		want := "topology Multi needs 5 route reflectors for 1000 nodes, and more than 3 only with the tag filter, which this cluster cannot have: Calico is v3.31.2; the reflectors stay as they are"
+		if diff := cmp.Diff(want, plan.Problems[0].Message); diff != "" {
+			t.Error("(-want +got):\n", diff)
+		}
+	})
+	t.Run("what stands stays", func(t *testing.T) {
+		w := multi(2000, evenly(3))
+		before := w.settle()
+		plan := without(w).plan()
+		if diff := cmp.Diff(before.Reflectors, plan.Reflectors, byNode); diff != "" {
+			t.Error("reflectors (-before +after):\n", diff)
+		}
+		if diff := cmp.Diff(before.Groups, plan.Groups); diff != "" {
+			t.Error("groups (-before +after):\n", diff)
+		}
+		if diff := cmp.Diff(before.Homes, plan.Homes); diff != "" {
+			t.Error("homes (-before +after):\n", diff)
+		}
+		if !plan.TagFilter || plan.Topology != v1alpha1.TopologyMulti {
+			t.Errorf("topology %s, filter %v", plan.Topology, plan.TagFilter)
+		}
+	})
+	t.Run("what stands by zone stays", func(t *testing.T) {
+		w := multi(900, evenly(3))
+		before := w.settle()
+		plan := without(w).plan()
+		if diff := cmp.Diff(before.Groups, plan.Groups); diff != "" {
+			t.Error("groups (-before +after):\n", diff)
+		}
+	})
+	t.Run("old nodes leave", func(t *testing.T) {
+		w := multi(900, evenly(3))
+		before := w.settle()
+		able := map[string]bool{}
+		for i := range w.request.Nodes {
+			able[w.request.Nodes[i].Name] = i != 0
+		}
+		w.request.TagFilter.Nodes = able
+		plan := w.plan()
+		noProblems(t, &plan)
+		if !before.Has("node-00000") || plan.Has("node-00000") || !strings.Contains(plan.Leaving["node-00000"], "cannot do the tag filter") {
+			t.Errorf("leaving %v", plan.Leaving)
+		}
+	})
+	t.Run("no node can", func(t *testing.T) {
+		w := multi(900, evenly(3))
+		before := w.settle()
+		w.request.TagFilter.Nodes = map[string]bool{}
+		plan := w.plan()
+		if len(plan.Reflectors) != len(before.Reflectors) || plan.Problems[0].Reason != topology.ReasonTagFilterUnavailable {
+			t.Errorf("%d reflectors, problems %v", len(plan.Reflectors), plan.Problems)
+		}
+	})
+}
+
+// TestUnfilteredPaths are the figures measured with real BIRD 1.6.8.
+func TestUnfilteredPaths(t *testing.T) {
+	t.Parallel()
+	for m, want := range map[int]int{3: 15, 4: 33, 5: 99, 6: 393, 7: 1959, 8: 11745} {
+		shared := max(0, 6-m)
+		// Measured with both clients on the same three.
+		same := 3 + (topology.UnfilteredPaths(3, m)-shared)/(9-shared)*6
+		if same != want {
+			t.Errorf("%d reflectors: %d paths, measured were %d", m, same, want)
+		}
+	}
+}
