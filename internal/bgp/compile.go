@@ -73,9 +73,11 @@ type peer struct {
 	// remoteSelector, or nowhere and then address (if hasAddr).
 	remoteSelector int32
 	matchNothing   bool
-	hasAddr        bool
-	addr           netip.Addr
-	addrNode       int32
+	// ahead: Tapetum's own, which may match nothing.
+	ahead    bool
+	hasAddr  bool
+	addr     netip.Addr
+	addrNode int32
 	// exact: the address is written as Calico prints it. Only then does Calico
 	// find out that it is a node's, as it compares strings.
 	exact        bool
@@ -231,7 +233,8 @@ func (v *view) readPeer(src *calico.BGPPeer, names []string) (peer, bool) {
 		return peer{}, false // sessions with pods, which are no nodes
 	}
 	p := peer{
-		name: src.Name, localSelector: nowhere, localNode: nowhere, remoteSelector: nowhere, addrNode: nowhere,
+		ahead: calico.ManagedByUs(src),
+		name:  src.Name, localSelector: nowhere, localNode: nowhere, remoteSelector: nowhere, addrNode: nowhere,
 		as: s.ASNumber, manual: s.ReversePeering == "Manual",
 		opts: v.tables.option(optionsOf(s)),
 	}

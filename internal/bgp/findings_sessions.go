@@ -121,14 +121,15 @@ func (in *inspection) unfit() {
 	}
 }
 
-// selectors that match no node. (Those that do not parse are told already.)
+// selectors that match no node. (Those that do not parse are told already, and
+// Tapetum has some ahead of need, such as that of clients which are in no group yet.)
 func (in *inspection) selectors() {
 	d := in.net.d
 	for i := range d.view.peers {
 		p := &d.view.peers[i]
 		object := "BGPPeer/" + p.name
 		switch {
-		case p.matchNothing:
+		case p.matchNothing, p.ahead:
 		case p.localSelector != nowhere && len(d.locals[i]) == 0:
 			in.add(codePeerMatchesNothing, object+" matches no node with its nodeSelector", object)
 		case p.remoteSelector != nowhere && len(d.remotes[i]) == 0:

@@ -12,13 +12,15 @@ import (
 
 	"tapetum.dev/tapetum/api/v1alpha1"
 	"tapetum.dev/tapetum/internal/bgp"
+	"tapetum.dev/tapetum/internal/calico"
 	"tapetum.dev/tapetum/internal/simulate"
+	"tapetum.dev/tapetum/internal/topology"
 )
 
 func init() { register(newSimulateCommand) }
 
 type simulateFlags struct {
-	nodes, zones                   int
+	nodes, zones, racks            int
 	topology, policy, grow, calico string
 	dualStack                      bool
 }
@@ -42,9 +44,10 @@ Exit code 0: every node would have a route to every other. 1: not so. 2: wrong f
 	f := cmd.Flags()
 	f.IntVar(&flags.nodes, "nodes", 300, "`number` of nodes")
 	f.IntVar(&flags.zones, "zones", 3, "`number` of zones")
+	f.IntVar(&flags.racks, "racks", 0, "`number` of racks (spec.rackLabel, or \"rack\" where the policy has none); 0: none")
 	f.StringVar(&flags.topology, "topology", "", "`name` of the topology, in any case; unset: what the policy says")
 	f.StringVar(&flags.policy, "policy", "", "`file` with a RouteReflectorAutoscaler; unset: its defaults")
-	f.StringVar(&flags.calico, "calico-version", "", "`version` of Calico, such as v3.31; none of Mesh and Single depends on it")
+	f.StringVar(&flags.calico, "calico-version", "", "`version` of Calico, such as v3.31; unset: one that has all it takes. From v3.32 on it has the filter that Multi needs")
 	f.BoolVar(&flags.dualStack, "dual-stack", false, "give every node an IPv6 address as well")
 	f.StringVar(&flags.grow, "grow", "", "`range` of sizes such as 100..5000, in the steps 1, 2, 5, 10; in place of --nodes")
 	cmd.MarkFlagsMutuallyExclusive("grow", "nodes")
@@ -99,9 +102,27 @@ func (f *simulateFlags) spec() (v1alpha1.RouteReflectorAutoscalerSpec, error) {
 	return spec, nil
 }
 
+// filter tells whether the version of Calico can do the tag filter.
+func (f *simulateFlags) filter() topology.TagFilterSupport {
+	if f.calico == "" {
+		return topology.TagFilterSupport{Cluster: true}
+	}
+	text := strings.TrimPrefix(f.calico, "v")
+	if strings.Count(text, ".") == 1 {
+		text += ".0"
+	}
+	version, err := calico.ParseVersion(text)
+	if err != nil || !version.AtLeast(calico.TagFilterRelease) {
+		return topology.TagFilterSupport{Why: fmt.Sprintf("Calico %s is older than %s", f.calico, calico.TagFilterRelease)}
+	}
+	return topology.TagFilterSupport{Cluster: true}
+}
+
 // simulation is the result for one size. Its JSON is that of a report and more.
 type simulation struct {
 	bgp.Report
+	// Why this topology, in a sentence or two.
+	Why        string          `json:"why,omitempty"`
 	PlanMillis float64         `json:"planMillis"`
 	Writes     simulate.Writes `json:"writes"`
 	// Problems say why the plan is not what was asked for.
@@ -109,14 +130,19 @@ type simulation struct {
 }
 
 func (f *simulateFlags) run(nodes int, policy v1alpha1.RouteReflectorAutoscalerSpec) (*simulation, error) {
+	if f.racks > 0 && policy.RackLabel == "" {
+		policy.RackLabel = "rack"
+	}
 	full, now := policy.WithDefaults(), time.Now()
-	options := simulate.Options{Nodes: nodes, Zones: f.zones, ZoneLabel: full.ZoneLabel, DualStack: f.dualStack, Now: now}
+	options := simulate.Options{
+		Nodes: nodes, Zones: f.zones, ZoneLabel: full.ZoneLabel, Racks: f.racks, RackLabel: full.RackLabel, DualStack: f.dualStack, Now: now,
+	}
 	if err := options.Validate(); err != nil {
 		return nil, err
 	}
 	made := simulate.Nodes(options)
-	plan := simulate.Plan(made, policy, now)
-	result := &simulation{PlanMillis: float64(time.Since(now).Microseconds()) / 1000}
+	plan := simulate.Plan(made, policy, f.filter(), now)
+	result := &simulation{PlanMillis: float64(time.Since(now).Microseconds()) / 1000, Why: plan.Why}
 	goal := simulate.Reach(plan, made, policy)
 	result.Writes = goal.Writes
 	result.Report = bgp.Build(goal.Network).Report(bgp.ReportOptions{
@@ -146,6 +172,11 @@ func printSimulation(w io.Writer, format string, s *simulation) error {
 		[]string{"Writes from the mesh", fmt.Sprintf("%d of nodes, %d of BGPPeers, %d others", s.Writes.Nodes, s.Writes.BGPPeers, s.Writes.Other)})
 	if err := printTable(w, rows); err != nil {
 		return err
+	}
+	if s.Why != "" {
+		if _, err := io.WriteString(w, "\nWhy this topology\n"+wrap("  ", s.Why)+"\n"); err != nil {
+			return err
+		}
 	}
 	for _, problem := range s.Problems {
 		if _, err := io.WriteString(w, "\nNot as asked for\n"+wrap("  ", problem)+"\n"); err != nil {

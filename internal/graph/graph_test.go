@@ -19,6 +19,7 @@ import (
 	"tapetum.dev/tapetum/internal/bgp"
 	"tapetum.dev/tapetum/internal/calico"
 	"tapetum.dev/tapetum/internal/simulate"
+	"tapetum.dev/tapetum/internal/topology"
 )
 
 var update = flag.Bool("update", false, "write the golden files anew")
@@ -26,11 +27,11 @@ var update = flag.Bool("update", false, "write the golden files anew")
 const zoneLabel = "topology.kubernetes.io/zone"
 
 // made is a cluster with the topology carried out.
-func made(nodes, zones int, topology v1alpha1.Topology) bgp.Input {
+func made(nodes, zones int, kind v1alpha1.Topology) bgp.Input {
 	now := time.Date(2026, 1, 1, 12, 0, 0, 0, time.UTC)
-	policy := v1alpha1.RouteReflectorAutoscalerSpec{Topology: topology}
+	policy := v1alpha1.RouteReflectorAutoscalerSpec{Topology: kind}
 	all := simulate.Nodes(simulate.Options{Nodes: nodes, Zones: zones, ZoneLabel: zoneLabel, Now: now})
-	return simulate.Reach(simulate.Plan(all, policy, now), all, policy).Network
+	return simulate.Reach(simulate.Plan(all, policy, topology.TagFilterSupport{Cluster: true}, now), all, policy).Network
 }
 
 // zonal has a reflector with an ID of its own in each zone, and a node of a third

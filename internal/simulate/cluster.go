@@ -25,6 +25,10 @@ type Options struct {
 	Zones int
 	// ZoneLabel is the label that names a node's zone.
 	ZoneLabel string
+	// Racks, 0 to MaxZones, over which the nodes are dealt out in turn, and the label
+	// that names a node's rack. 0: nodes have no rack.
+	Racks     int
+	RackLabel string
 	// DualStack gives every node an IPv6 address as well.
 	DualStack bool
 	// Now is the present; nodes are older, each a second older than the next.
@@ -39,6 +43,9 @@ func (o Options) Validate() error {
 	if o.Zones < 1 || o.Zones > MaxZones {
 		return fmt.Errorf("%d zones: want 1 to %d", o.Zones, MaxZones)
 	}
+	if o.Racks < 0 || o.Racks > MaxZones {
+		return fmt.Errorf("%d racks: want 0 to %d", o.Racks, MaxZones)
+	}
 	return nil
 }
 
@@ -49,6 +56,9 @@ func Nodes(o Options) []inventory.Node {
 	out := make([]inventory.Node, o.Nodes)
 	for i := range out {
 		name, labels := fmt.Sprintf("node-%05d", i+1), map[string]string{o.ZoneLabel: zone(i % o.Zones)}
+		if o.Racks > 0 {
+			labels[o.RackLabel] = fmt.Sprintf("rack-%03d", i%o.Racks+1)
+		}
 		if o.Nodes > controlPlane && i < controlPlane {
 			labels["node-role.kubernetes.io/control-plane"] = ""
 		}

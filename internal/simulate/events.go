@@ -34,12 +34,12 @@ type Change struct {
 
 // Settle plans for nodes that carry nothing of Tapetum's, and carries it out.
 func Settle(nodes []inventory.Node, policy v1alpha1.RouteReflectorAutoscalerSpec, now time.Time) Settled {
-	return settled(planFor(nodes, nil, "", policy, now), nodes)
+	return settled(Plan(nodes, policy, filtered, now), nodes)
 }
 
 // Replan plans again for a settled cluster of which the nodes have changed.
 func (s *Settled) Replan(nodes []inventory.Node, policy v1alpha1.RouteReflectorAutoscalerSpec, now time.Time) topology.Plan {
-	return planFor(nodes, s.standing(nodes), s.Plan.Topology, policy, now)
+	return planFor(nodes, s.standing(nodes), s.Plan.Topology, policy, filtered, now)
 }
 
 // Then carries a new plan out, and counts what it writes.
@@ -48,10 +48,14 @@ func (s *Settled) Then(plan topology.Plan, nodes []inventory.Node) (Settled, Cha
 	return after, s.change(&after, nodes)
 }
 
-func planFor(nodes []inventory.Node, standing []string, previous v1alpha1.Topology, policy v1alpha1.RouteReflectorAutoscalerSpec, now time.Time) topology.Plan {
+// filtered is a Calico that can do the tag filter, on every node.
+var filtered = topology.TagFilterSupport{Cluster: true}
+
+func planFor(nodes []inventory.Node, standing []string, previous v1alpha1.Topology, policy v1alpha1.RouteReflectorAutoscalerSpec,
+	filter topology.TagFilterSupport, now time.Time) topology.Plan {
 	return topology.Make(topology.Request{
 		Spec: policy.WithDefaults(), Nodes: nodes, ClusterAS: calico.DefaultASNumber, Now: now, Load: map[string]int{},
-		Standing: standing, Previous: previous, TagFilter: topology.TagFilterSupport{Cluster: true},
+		Standing: standing, Previous: previous, TagFilter: filter,
 	})
 }
 

@@ -84,7 +84,7 @@ func BenchmarkEvent(b *testing.B) {
 			b.ReportAllocs()
 			var plan topology.Plan
 			for b.Loop() {
-				plan = simulate.Plan(nodes, policy, benchNow)
+				plan = simulate.Plan(nodes, policy, topology.TagFilterSupport{Cluster: true}, benchNow)
 			}
 			settled, change := new(simulate.Settled).Then(plan, nodes)
 			report(b, &settled, change)

@@ -30,11 +30,10 @@ type Writes struct {
 	Other int `json:"other"`
 }
 
-// Plan chooses a topology for nodes on the mesh. No load of nodes is known.
-func Plan(nodes []inventory.Node, policy v1alpha1.RouteReflectorAutoscalerSpec, now time.Time) topology.Plan {
-	return topology.Make(topology.Request{
-		Spec: policy.WithDefaults(), Nodes: nodes, ClusterAS: calico.DefaultASNumber, Now: now, Load: map[string]int{},
-	})
+// Plan chooses a topology for nodes on the mesh, of a Calico that can do the tag
+// filter or not. No load of nodes is known.
+func Plan(nodes []inventory.Node, policy v1alpha1.RouteReflectorAutoscalerSpec, filter topology.TagFilterSupport, now time.Time) topology.Plan {
+	return planFor(nodes, nil, "", policy, filter, now)
 }
 
 // Reach carries a plan out on nodes on the mesh. It gives what the rollout ends

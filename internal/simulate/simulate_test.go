@@ -14,6 +14,7 @@ import (
 	"tapetum.dev/tapetum/internal/replan"
 	"tapetum.dev/tapetum/internal/rollout"
 	"tapetum.dev/tapetum/internal/simulate"
+	"tapetum.dev/tapetum/internal/topology"
 )
 
 var noon = time.Date(2026, 1, 1, 12, 0, 0, 0, time.UTC)
@@ -49,7 +50,7 @@ func TestReachIsWhereTheRolloutLeads(t *testing.T) {
 		t.Run(tt.name, func(t *testing.T) {
 			t.Parallel()
 			nodes := simulate.Nodes(tt.options)
-			goal := simulate.Reach(simulate.Plan(nodes, tt.policy, noon), nodes, tt.policy)
+			goal := simulate.Reach(simulate.Plan(nodes, tt.policy, topology.TagFilterSupport{Cluster: true}, noon), nodes, tt.policy)
 			way := replan.Find(replan.Cluster{
 				Autoscaler: &v1alpha1.RouteReflectorAutoscaler{Spec: tt.policy}, Nodes: nodes, DatastoreReady: true,
 			}, noon)

@@ -242,6 +242,9 @@ func TestRemovingAClientMovesNobody(t *testing.T) {
 			return
 		}
 		before := w.plan()
+		if len(before.Problems) > 0 {
+			return // with one client less it may be possible
+		}
 		was := w.connected(&before)
 		w.leave(rapid.SampledFrom(clients).Draw(t, "client").Name)
 		after := w.plan()
@@ -272,6 +275,8 @@ func TestLosingAReflectorMovesItsClientsOnly(t *testing.T) {
 		}) {
 			return // in another zone the points of the design may have to change places
 		}
+		clients, _ := w.loads(&before)
+		lostHad := clients[lost]
 		w.leave(lost)
 		after := w.plan()
 		gone := moved(was, w.connected(&after))
@@ -280,7 +285,9 @@ func TestLosingAReflectorMovesItsClientsOnly(t *testing.T) {
 				t.Fatalf("%v leave %s, lost was %s\n%s%s", clients, r, lost, w.describe(&before), w.describe(&after))
 			}
 		}
-		if share := (n*min(k, m) + m - 1) / m; w.request.Spec.Topology == v1alpha1.TopologyMulti && pairs(gone) > share*23/20 {
+		// Where a few clients make a plan uneven, the lost one may have had more.
+		share := max((n*min(k, m)+m-1)/m*23/20, lostHad)
+		if w.request.Spec.Topology == v1alpha1.TopologyMulti && pairs(gone) > share {
 			t.Fatalf("%d homes move, the share of one of %d reflectors is %d", pairs(gone), m, share)
 		}
 		for node, home := range before.Homes {
