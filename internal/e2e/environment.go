@@ -16,7 +16,6 @@ type Environment struct {
 	// Kubernetes and Etcd are the control plane's versions, Tapetum the binary's.
 	Kubernetes, Etcd, Tapetum string
 	Nodes, Blockless          int
-	Families                  string
 	Seed                      uint64
 	// RealTime: BIRD and the reader had real-time priorities, so that other work on
 	// the machine did not lengthen gaps.
@@ -33,7 +32,7 @@ func (e *Environment) Markdown() string {
 	add("BIRD %s", e.Bird)
 	add("kube-apiserver %s and etcd %s", e.Kubernetes, e.Etcd)
 	add("tapetum %s", e.Tapetum)
-	add("%d nodes of which %d own an address block, %s", e.Nodes, e.Nodes-e.Blockless, e.Families)
+	add("%d nodes of which %d own an address block", e.Nodes, e.Nodes-e.Blockless)
 	add("seed %d", e.Seed)
 	if e.RealTime {
 		add("BIRD and the reader of the kernels' messages with real-time priority")

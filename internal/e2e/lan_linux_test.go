@@ -148,3 +148,61 @@ func TestKernelsTell(t *testing.T) {
 		t.Error(err)
 	}
 }
+
+// TestLossIsSeen: where the mesh goes and nothing is in its place, every pair is
+// lost, and counted as what must not be.
+func TestLossIsSeen(t *testing.T) {
+	l, in := startLAN(t, 3, birdconf.IPv4)
+	begun := time.Now()
+	off := false
+	without := in
+	without.Configurations = []calico.BGPConfiguration{{ObjectMeta: named("default"), Spec: calico.BGPConfigurationSpec{NodeToNodeMeshEnabled: &off}}}
+	l.set(without)
+	await(t, "no mesh", func() string {
+		if len(l.missing()) != 6 {
+			return "some routes are still there"
+		}
+		return ""
+	})
+	a := add(l.ledger.since(begun), &sides{owners: l.owners}, begun, time.Now().Add(lossFrom))
+	if a.classes[ordinary].lost != 6 || a.classes[changing].lost+a.classes[failed].lost != 0 {
+		t.Errorf("lost by class %+v, want 6 ordinary pairs", a.classes)
+	}
+	for i := range a.losses {
+		if !a.losses[i].pathless {
+			t.Errorf("%s has no route to %s, but BIRD did not say so", a.losses[i].node, a.losses[i].network)
+		}
+	}
+}
+
+// TestPowerLoss: whoever loses power is forgotten at once, the others keep what they
+// had from it, and it comes back to an empty table.
+func TestPowerLoss(t *testing.T) {
+	l, _ := startLAN(t, 3, birdconf.IPv4)
+	// In a mesh the higher address dials: this one need not wait until the others
+	// find out that it was away.
+	m, err := l.machine("node-03")
+	if err != nil {
+		t.Fatal(err)
+	}
+	begun := time.Now()
+	if err := m.powerOff(); err != nil {
+		t.Fatal(err)
+	}
+	block := m.blocks[birdconf.IPv4]
+	if !l.ledger.has(pair{"node-01", block}) || l.ledger.has(pair{"node-03", planOf(0, 3, []birdconf.Family{birdconf.IPv4}, false).blocks[birdconf.IPv4]}) {
+		t.Error("the neighbor has lost the route, or the dead node still has its own")
+	}
+	if text := l.calm(); text != "" {
+		t.Errorf("the others are not at rest: %s", text)
+	}
+	if err := m.powerOn(); err != nil {
+		t.Fatal(err)
+	}
+	await(t, "node-03 again", l.calm)
+	l.recovers(m.name)
+	a := add(l.ledger.since(begun), &sides{owners: l.owners, outages: l.allOutages()}, begun, time.Now())
+	if a.classes[ordinary].lost+a.classes[changing].lost > 0 {
+		t.Errorf("lost by class %+v, want none but the failed node's", a.classes)
+	}
+}

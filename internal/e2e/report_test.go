@@ -14,7 +14,7 @@ func example() *Report {
 	return &Report{
 		Environment: Environment{
 			Date: "2026-01-01", Processor: "some", CPUs: 2, MemoryGiB: 24, Kernel: "6.18", Bird: "1.6.8", Kubernetes: "v1.37.2", Etcd: "v3.7.3",
-			Tapetum: "v1", Nodes: 9, Blockless: 2, Families: "IPv4", Seed: 1, RealTime: true,
+			Tapetum: "v1", Nodes: 9, Blockless: 2, Seed: 1, RealTime: true,
 		},
 		Results: []Result{
 			{Name: "mesh to 3 reflectors", LostChangingPairs: 16, LongestSeconds: 2.134, Replaced: 323, LongestReplaced: 140 * time.Microsecond, Steps: 13, RoleChanges: 6, Seconds: 31.2},
@@ -74,7 +74,7 @@ func TestWrite(t *testing.T) {
 	}
 	want := `before
 ` + beginMark + `
-Measured on 2026-01-01; 2 CPUs (some), 24 GiB; Linux 6.18; BIRD 1.6.8; kube-apiserver v1.37.2 and etcd v3.7.3; tapetum v1; 9 nodes of which 7 own an address block, IPv4; seed 1; BIRD and the reader of the kernels' messages with real-time priority.
+Measured on 2026-01-01; 2 CPUs (some), 24 GiB; Linux 6.18; BIRD 1.6.8; kube-apiserver v1.37.2 and etcd v3.7.3; tapetum v1; 9 nodes of which 7 own an address block; seed 1; BIRD and the reader of the kernels' messages with real-time priority.
 
 | | ordinary pairs lost | pairs of role-changing nodes lost | longest | pairs of the failed node | replacements, longest | role changes | steps | done after |
 |---|---|---|---|---|---|---|---|---|

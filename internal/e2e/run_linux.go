@@ -19,11 +19,24 @@ var ErrChanges = errors.New("too many role changes")
 // ErrStuck says that a scenario did not come to its end in time.
 var ErrStuck = errors.New("the scenario did not come to its end")
 
+// Story names a sequence of scenarios.
+type Story string
+
+// Stories.
+const (
+	// StoryFull is everything, with IPv4.
+	StoryFull Story = "full"
+	// StoryShort is what fits into the tests that run all the time, with IPv4.
+	StoryShort Story = "short"
+	// StoryDualStack is what the second address family could change.
+	StoryDualStack Story = "dual-stack"
+)
+
 // RunOptions say what to run, and where to tell.
 type RunOptions struct {
 	Options
-	// Short runs the short version.
-	Short bool
+	// Story is what happens.
+	Story Story
 	// Only runs the scenarios with these numbers, from 1; nil: all.
 	Only map[int]bool
 	// Timeout bounds each scenario.
@@ -47,6 +60,7 @@ type run struct {
 // it got. The error wraps ErrLost and ErrChanges where there were results that must
 // not be, after all scenarios.
 func Run(ctx context.Context, o RunOptions) (*Report, error) {
+	o.DualStack = o.Story == StoryDualStack
 	r := &run{options: o, begun: time.Now(), took: map[string]int{}}
 	report := &Report{Environment: describe(&o)}
 	var err error
@@ -74,10 +88,14 @@ func Scenarios(o RunOptions) []string {
 }
 
 func (r *run) chosen() []scenario {
-	if r.options.Short {
+	switch r.options.Story {
+	case StoryShort:
 		return r.short()
+	case StoryDualStack:
+		return r.dualStack()
+	default:
+		return r.full()
 	}
-	return r.story()
 }
 
 func (r *run) play(ctx context.Context, report *Report) error {

@@ -51,7 +51,7 @@ func TestShort(t *testing.T) {
 		t.Fatal(err)
 	}
 	o := RunOptions{
-		Short: true, Timeout: 10 * time.Minute, Out: lines{t},
+		Story: StoryShort, Timeout: 10 * time.Minute, Out: lines{t},
 		Options: Options{
 			Nodes: 9, Zones: 3, Group: calico.GroupV3, Birds: birds, Seed: 1, Lag: DefaultLag, NotReadyAfter: 40 * time.Second,
 			Controller: self, Dir: testDir(t),

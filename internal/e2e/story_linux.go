@@ -3,7 +3,6 @@ package e2e
 import (
 	"context"
 	"slices"
-	"strings"
 	"time"
 
 	"tapetum.dev/tapetum/api/v1alpha1"
@@ -15,7 +14,12 @@ const (
 	growth       = "3 to 5 reflectors"
 	shrinking    = "5 to 3 reflectors"
 	toMesh       = "reflectors to mesh"
+	replacement  = "replace a reflector"
+	birdKilled   = "BIRD of a reflector killed"
 	killed       = ", controller killed in the middle"
+	late         = ", every third node 3 to 5 s late"
+	unpatched    = ", controller killed between pins and role"
+	again        = ", after that"
 )
 
 // planned are the transitions that somebody asks for, between three reflectors and
@@ -24,7 +28,7 @@ func (r *run) planned() []scenario {
 	return []scenario{
 		{name: growth, act: scale(more), want: reflectors(more)},
 		{name: shrinking, act: scale(few), want: reflectors(few)},
-		{name: "replace a reflector", act: onVictim(exclude(true)), want: r.without(few), after: exclude(false)},
+		{name: replacement, act: onVictim(exclude(true)), want: r.without(few), after: exclude(false)},
 		{name: "drain a reflector", act: onVictim(cordon(true)), want: r.without(few), after: cordon(false)},
 		{name: "Single to Multi", act: topology(v1alpha1.TopologyMulti), want: r.severalIDs},
 		{name: "Multi to Single", act: topology(v1alpha1.TopologySingle), want: r.oneID},
@@ -42,7 +46,7 @@ func (r *run) back() scenario {
 // faults are what nobody plans.
 func (r *run) faults() []scenario {
 	return []scenario{
-		{name: "BIRD of a reflector killed", fault: true, act: onVictim(killBird), want: reflectors(few), atLeast: 10 * time.Second, roleChanges: none},
+		{name: birdKilled, fault: true, act: onVictim(killBird), want: reflectors(few), atLeast: 10 * time.Second, roleChanges: none},
 		{
 			name: "link of a reflector cut for 15 s", fault: true, act: onVictim(cutLink), want: reflectors(few),
 			atLeast: 30 * time.Second, after: mendLink,
@@ -77,13 +81,13 @@ func onceEach(r *run) int {
 // hardships are transitions in which something goes wrong in the middle.
 func (r *run) hardships() []scenario {
 	slow := func(context.Context, *run) error {
-		late := map[string]Span{}
+		slowed := map[string]Span{}
 		for i, m := range r.cluster.lan.all() {
 			if i%3 == 1 {
-				late[m.name] = Span{Min: 3 * time.Second, Max: 5 * time.Second}
+				slowed[m.name] = Span{Min: 3 * time.Second, Max: 5 * time.Second}
 			}
 		}
-		r.cluster.lan.delay(late)
+		r.cluster.lan.delay(slowed)
 		return nil
 	}
 	asUsual := func(context.Context, *run) error {
@@ -91,12 +95,12 @@ func (r *run) hardships() []scenario {
 		return nil
 	}
 	return []scenario{
-		{name: growth + ", every third node 3 to 5 s late", act: both(slow, scale(more)), want: reflectors(more)},
-		{name: shrinking + ", every third node 3 to 5 s late", act: scale(few), want: reflectors(few), after: asUsual},
-		{name: growth + ", controller killed between pins and role", act: scale(more), want: reflectors(more), onStep: afterPin(crash)},
-		{name: shrinking + ", after that", act: scale(few), want: reflectors(few)},
+		{name: growth + late, act: both(slow, scale(more)), want: reflectors(more)},
+		{name: shrinking + late, act: scale(few), want: reflectors(few), after: asUsual},
+		{name: growth + unpatched, act: scale(more), want: reflectors(more), onStep: afterPin(crash)},
+		{name: shrinking + again, act: scale(few), want: reflectors(few)},
 		{name: growth + ", calico-node of the new one restarted", act: scale(more), want: reflectors(more), onStep: onPromoted(killBird)},
-		{name: shrinking + ", after that too", act: scale(few), want: reflectors(few)},
+		{name: shrinking + again + " too", act: scale(few), want: reflectors(few)},
 		{name: "four replacements in a row", act: replaceFour, want: reflectors(few)},
 	}
 }
@@ -110,9 +114,9 @@ func both(first, second act) act {
 	}
 }
 
-// story is everything: there, all transitions and faults, and back; then once more
+// full is everything: there, all transitions and faults, and back; then once more
 // with the controller killed in the middle of each.
-func (r *run) story() []scenario {
+func (r *run) full() []scenario {
 	all := slices.Concat([]scenario{r.there()}, r.planned(), r.hardships(), r.faults(), r.rolls(), []scenario{r.back()})
 	for _, s := range slices.Concat([]scenario{r.there()}, r.planned(), []scenario{r.back()}) {
 		s.onStep = inTheMiddle(s.name, crash)
@@ -124,11 +128,19 @@ func (r *run) story() []scenario {
 
 // short is what fits into the tests that run all the time.
 func (r *run) short() []scenario {
-	all := []scenario{r.there()}
-	for _, s := range r.planned() {
-		if strings.HasPrefix(s.name, "replace") {
-			all = append(all, s)
-		}
+	return choose(r.full(), toReflectors, replacement, toMesh)
+}
+
+// dualStack is what the second address family could change: pins are of one family
+// each.
+func (r *run) dualStack() []scenario {
+	all := choose(r.full(), toReflectors, growth, shrinking, replacement, growth+late, shrinking+late, growth+unpatched, shrinking+again, birdKilled, toMesh)
+	for i := range all {
+		all[i].name += ", dual stack"
 	}
-	return append(all, r.back())
+	return all
+}
+
+func choose(all []scenario, names ...string) []scenario {
+	return slices.DeleteFunc(all, func(s scenario) bool { return !slices.Contains(names, s.name) })
 }

@@ -37,7 +37,9 @@ func Birds() (map[birdconf.Family]string, string, error) {
 	if !is || !bytes.HasPrefix(version, []byte("1.6.")) {
 		return nil, "", fmt.Errorf("%s is %s, want BIRD version 1.6", path, bytes.TrimSpace(out))
 	}
-	return map[birdconf.Family]string{
-		birdconf.IPv4: path, birdconf.IPv6: filepath.Join(filepath.Dir(path), "bird6"),
-	}, string(version), nil
+	six := filepath.Join(filepath.Dir(path), "bird6")
+	if _, err := os.Stat(six); err != nil {
+		return nil, "", fmt.Errorf("%w: the one for IPv6 is not beside %s: %w", ErrNoBird, path, err)
+	}
+	return map[birdconf.Family]string{birdconf.IPv4: path, birdconf.IPv6: six}, string(version), nil
 }

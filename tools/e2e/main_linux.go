@@ -46,12 +46,11 @@ func run(ctx context.Context) error {
 	flag.IntVar(&o.Nodes, "nodes", 9, "nodes in all")
 	flag.IntVar(&o.Blockless, "blockless", 0, "how many of them own no address block")
 	flag.IntVar(&o.Zones, "zones", 3, "zones over which they are spread")
-	flag.BoolVar(&o.DualStack, "dual-stack", false, "IPv6 as well")
 	flag.Uint64Var(&o.Seed, "seed", 1, "seed of what is left to chance")
-	flag.BoolVar(&o.Short, "short", false, "mesh to reflectors, one replacement, and back only")
+	story := flag.String("story", "", "full, dual-stack or short; both of the first two when empty")
 	flag.StringVar(&o.Controller, "controller", "bin/tapetum", "the tapetum binary")
 	flag.DurationVar(&o.Timeout, "timeout", 10*time.Minute, "for each scenario")
-	only := flag.String("only", "", "numbers of the scenarios to run, separated by commas; all when empty")
+	only := flag.String("only", "", "numbers of the story's scenarios to run, separated by commas; all when empty")
 	document := flag.String("report", "", "Markdown file into which the table goes, between its marks")
 	check := flag.Bool("check", false, "say whether it can be run here, and run nothing")
 	list := flag.Bool("list", false, "list the scenarios with their numbers, and run none")
@@ -62,9 +61,16 @@ func run(ctx context.Context) error {
 	if o.Only, err = numbers(*only); err != nil {
 		return err
 	}
+	stories, err := chosen(*story)
+	if err != nil {
+		return err
+	}
 	if *list {
-		for i, name := range e2e.Scenarios(o) {
-			fmt.Printf("%3d  %s\n", i+1, name)
+		for _, o.Story = range stories {
+			fmt.Printf("Story %s\n", o.Story)
+			for i, name := range e2e.Scenarios(o) {
+				fmt.Printf("%3d  %s\n", i+1, name)
+			}
 		}
 		return nil
 	}
@@ -77,19 +83,51 @@ func run(ctx context.Context) error {
 	if *check {
 		return nil
 	}
-	if o.Dir, err = os.MkdirTemp("", "e2e"); err != nil {
-		return err
-	}
-	report, err := e2e.Run(ctx, o)
+	report, err := play(ctx, o, stories, *keep)
 	if len(report.Results) > 0 {
 		fmt.Printf("\n%s\n", report.Markdown())
 		err = errors.Join(err, write(report, *document))
 	}
-	if *keep || err != nil {
-		fmt.Println("configurations and logs are in", o.Dir)
-		return err
+	return err
+}
+
+func chosen(story string) ([]e2e.Story, error) {
+	switch s := e2e.Story(story); s {
+	case "":
+		return []e2e.Story{e2e.StoryFull, e2e.StoryDualStack}, nil
+	case e2e.StoryFull, e2e.StoryDualStack, e2e.StoryShort:
+		return []e2e.Story{s}, nil
+	default:
+		return nil, fmt.Errorf("-story: there is no %q", story)
 	}
-	return errors.Join(err, os.RemoveAll(o.Dir))
+}
+
+// play runs each story on a cluster of its own and returns all results.
+func play(ctx context.Context, o e2e.RunOptions, stories []e2e.Story, keep bool) (*e2e.Report, error) {
+	all := &e2e.Report{}
+	var errs []error
+	for i, story := range stories {
+		dir, err := os.MkdirTemp("", "e2e")
+		if err != nil {
+			return all, errors.Join(append(errs, err)...)
+		}
+		o.Story, o.Dir = story, dir
+		report, err := e2e.Run(ctx, o)
+		if i == 0 {
+			all.Environment = report.Environment
+		}
+		all.Results = append(all.Results, report.Results...)
+		if keep || err != nil {
+			fmt.Println("configurations and logs are in", dir)
+		} else {
+			err = os.RemoveAll(dir)
+		}
+		errs = append(errs, err)
+		if ctx.Err() != nil {
+			break
+		}
+	}
+	return all, errors.Join(errs...)
 }
 
 func write(report *e2e.Report, document string) error {
