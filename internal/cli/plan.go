@@ -13,6 +13,7 @@ import (
 	"tapetum.dev/tapetum/internal/dump"
 	"tapetum.dev/tapetum/internal/replan"
 	"tapetum.dev/tapetum/internal/rollout"
+	"tapetum.dev/tapetum/internal/topology"
 )
 
 func init() { register(newPlanCommand) }
@@ -141,8 +142,7 @@ func describeWay(start replan.Cluster, way *replan.Way) planOutput {
 		Reached: way.Reached, Held: way.Held, Steps: []planStep{},
 	}
 	for _, c := range way.Status.Conditions {
-		// What holds the plan up is said already.
-		if c.Type == v1alpha1.ConditionDegraded && c.Status == "True" && !strings.Contains(c.Message, way.Held+".") && c.Message != way.Held {
+		if c.Type == v1alpha1.ConditionDegraded && c.Status == "True" && !said(way.Held, c.Message) {
 			out.Trouble = c.Message
 		}
 	}
@@ -156,17 +156,42 @@ func describeWay(start replan.Cluster, way *replan.Way) planOutput {
 	return out
 }
 
+// said: what holds the plan up has the message already. Where nothing does, nothing
+// has been said.
+func said(held, message string) bool {
+	return held != "" && (message == held || strings.Contains(message, held+"."))
+}
+
 func stateOf(c replan.Cluster, nodes int32) planState {
 	state := planState{
-		Topology: v1alpha1.TopologyMesh, Nodes: int(nodes), Reflectors: reflectorsOf(c), Mesh: v1alpha1.MeshOff,
-	}
-	if len(state.Reflectors) > 0 {
-		state.Topology = v1alpha1.TopologySingle
+		Topology: topologyOf(c), Nodes: int(nodes), Reflectors: reflectorsOf(c), Mesh: v1alpha1.MeshOff,
 	}
 	if calico.MeshEnabled(c.Configurations) {
 		state.Mesh = v1alpha1.MeshOn
 	}
 	return state
+}
+
+// topologyOf is told by the tiers of the reflectors that stand. The spine of a
+// Hierarchy has the tier of Single, so that the others are asked for first.
+func topologyOf(c replan.Cluster) v1alpha1.Topology {
+	tiers := map[string]bool{}
+	for i := range c.Nodes {
+		if tier, ok := c.Nodes[i].Labels[v1alpha1.ReflectorLabel]; ok {
+			tiers[tier] = true
+		}
+	}
+	switch {
+	case len(tiers) == 0:
+		return v1alpha1.TopologyMesh
+	case tiers[topology.TierRack]:
+		return v1alpha1.TopologyHierarchy
+	case tiers[topology.TierMulti]:
+		return v1alpha1.TopologyMulti
+	case tiers[topology.TierQuorum]:
+		return v1alpha1.TopologyQuorum
+	}
+	return v1alpha1.TopologySingle
 }
 
 // reflectorsOf are the nodes with Tapetum's role, by name.

@@ -2,6 +2,7 @@ package cli
 
 import (
 	"encoding/json"
+	"fmt"
 	"os"
 	"path/filepath"
 	"strings"
@@ -81,7 +82,7 @@ func TestPlanRefusesPolicies(t *testing.T) {
 	t.Parallel()
 	const head = "apiVersion: tapetum.dev/v1alpha1\nkind: RouteReflectorAutoscaler\nmetadata: {name: default}\n"
 	tests := []struct{ policy, want string }{
-		{"", "holds a  : want a RouteReflectorAutoscaler of tapetum.dev/v1alpha1"},
+		{"", "holds no object: want a RouteReflectorAutoscaler of tapetum.dev/v1alpha1"},
 		{"kind: Node\napiVersion: v1\n", "holds a v1 Node: want a RouteReflectorAutoscaler of tapetum.dev/v1alpha1"},
 		{head + "spec: {topologie: Single}\n", `unknown field "topologie"`},
 		{head + "spec: {topology: Star}\n", `spec.topology "Star": want Auto, Mesh, Single, Multi, Quorum or Hierarchy`},
@@ -107,4 +108,77 @@ func TestPlanRefusesPolicies(t *testing.T) {
 			t.Errorf("policy %q: exit code %d, %s, want %s", tt.policy, code, errOut, tt.want)
 		}
 	}
+}
+
+// What is wrong with the policy is told, though nothing holds the plan up.
+func TestPlanTellsTrouble(t *testing.T) {
+	t.Parallel()
+	for spec, want := range map[string]string{
+		"{topology: Single, placement: {pinned: [gone]}}":    "spec.placement.pinned names gone, which does not exist",
+		"{topology: Hierarchy, rackLabel: nowhere}":          "no node has the label nowhere",
+		"{topology: Single, placement: {exclude: [{}]}}":     "spec.placement.exclude[0]",
+		"{topology: Single, limits: {reflectorFailures: 9}}": "reflectorFailures",
+	} {
+		_, table, _ := tapetum(t, "", "plan", "-f", meshFile, "--policy", policyFile(t, spec))
+		if !strings.Contains(table, "\nNeeds attention\n") || !strings.Contains(strings.Join(strings.Fields(table), " "), want) {
+			t.Errorf("%s: want %q in\n%s", spec, want, table)
+		}
+		_, out, _ := tapetum(t, "", "plan", "-f", meshFile, "--policy", policyFile(t, spec), "-o", "json")
+		if !strings.Contains(out, `"trouble": "`) {
+			t.Errorf("%s: no trouble in\n%s", spec, out)
+		}
+	}
+}
+
+func TestPlanNamesTheTopology(t *testing.T) {
+	t.Parallel()
+	for _, name := range []string{"Single", "Multi", "Quorum", "Hierarchy"} {
+		_, objects, _ := tapetum(t, "", "plan", "-f", wideFile(t), "--policy", policyFile(t, "{topology: "+name+"}"), "-o", "json")
+		var plan struct {
+			From, To struct {
+				Topology string `json:"topology"`
+			}
+			Reached bool `json:"reached"`
+		}
+		if err := json.Unmarshal([]byte(objects), &plan); err != nil {
+			t.Fatal(err)
+		}
+		if plan.From.Topology != "Mesh" || plan.To.Topology != name || !plan.Reached {
+			t.Errorf("%s: %+v", name, plan)
+		}
+	}
+}
+
+// policyFile holds a policy.
+func policyFile(t *testing.T, spec string) string {
+	t.Helper()
+	return written(t, "apiVersion: tapetum.dev/v1alpha1\nkind: RouteReflectorAutoscaler\nmetadata: {name: default}\nspec: "+spec+"\n")
+}
+
+// wideFile holds 30 nodes in three zones on a Calico that can do the tag filter.
+func wideFile(t *testing.T) string {
+	t.Helper()
+	var text strings.Builder
+	text.WriteString("apiVersion: projectcalico.org/v3\nkind: ClusterInformation\nmetadata: {name: default}\nspec: {calicoVersion: v3.32.0, datastoreReady: true}\n")
+	for i := range 30 {
+		fmt.Fprintf(&text, `---
+apiVersion: v1
+kind: Node
+metadata:
+  name: node-%d
+  labels: {topology.kubernetes.io/zone: zone-%d, kubernetes.io/os: linux}
+  annotations: {projectcalico.org/IPv4Address: 10.0.0.%d/24}
+status: {conditions: [{type: Ready, status: "True"}]}
+`, i, i%3, i+1)
+	}
+	return written(t, text.String())
+}
+
+func written(t *testing.T, text string) string {
+	t.Helper()
+	file := filepath.Join(t.TempDir(), "input.yaml")
+	if err := os.WriteFile(file, []byte(text), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	return file
 }

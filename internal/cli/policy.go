@@ -49,6 +49,9 @@ func readPolicyFile(path string) (*v1alpha1.RouteReflectorAutoscaler, error) {
 		reason := strings.TrimPrefix(strings.TrimPrefix(err.Error(), "error unmarshaling JSON: "), "while decoding JSON: ")
 		return nil, fmt.Errorf("%s: %s", path, strings.TrimPrefix(reason, "error converting YAML to JSON: "))
 	}
+	if policy.Kind == "" && policy.APIVersion == "" {
+		return nil, fmt.Errorf("%s: holds no object: want a RouteReflectorAutoscaler of %s", path, v1alpha1.GroupVersion)
+	}
 	if policy.Kind != "RouteReflectorAutoscaler" || policy.APIVersion != v1alpha1.GroupVersion.String() {
 		return nil, fmt.Errorf("%s: holds a %s %s: want a RouteReflectorAutoscaler of %s",
 			path, policy.APIVersion, policy.Kind, v1alpha1.GroupVersion)

@@ -7,6 +7,7 @@ import (
 	"regexp"
 	"strings"
 	"time"
+	"unicode"
 
 	"github.com/spf13/cobra"
 
@@ -251,25 +252,34 @@ func printGrowth(w io.Writer, results []*simulation) error {
 	if err := printTable(w, rows); err != nil {
 		return err
 	}
-	said := map[string]bool{}
+	var before map[string]bool
 	for _, result := range results {
+		now := map[string]bool{}
 		for _, problem := range result.Problems {
+			key := wording(problem)
+			now[key] = true
+			if before[key] {
+				continue
+			}
 			text := fmt.Sprintf("\nFrom %s\n%s\n", counted(result.Nodes, "node"), wrap("  ", problem))
-			// The numbers in a problem differ from size to size: its first words tell.
-			if key := strings.Join(firstWords(problem), " "); !said[key] {
-				said[key] = true
-				if _, err := io.WriteString(w, text); err != nil {
-					return err
-				}
+			if _, err := io.WriteString(w, text); err != nil {
+				return err
 			}
 		}
+		before = now
 	}
 	return nil
 }
 
-func firstWords(text string) []string {
-	words := strings.Fields(text)
-	return words[:min(2, len(words))]
+// wording is a problem without its numbers, which differ from size to size: one that
+// goes on from the size before is not told again, one that comes back is.
+func wording(problem string) string {
+	return strings.Map(func(r rune) rune {
+		if r == ',' || unicode.IsDigit(r) {
+			return -1
+		}
+		return r
+	}, problem)
 }
 
 func printCSV(w io.Writer, results []*simulation) error {

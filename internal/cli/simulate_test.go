@@ -5,6 +5,8 @@ import (
 	"regexp"
 	"strings"
 	"testing"
+
+	"tapetum.dev/tapetum/internal/bgp"
 )
 
 var times = regexp.MustCompile(`(Planned in\s+|"planMillis": |,|  )\d+\.\d+( ms|,?\n)`)
@@ -83,5 +85,29 @@ func TestSimulateRefuses(t *testing.T) {
 		if code != 2 || out != "" || !strings.Contains(errOut, tt.want) {
 			t.Errorf("%s: exit code %d, %q, want %q", tt.args, code, errOut, tt.want)
 		}
+	}
+}
+
+// A problem is told where it begins, and again where it comes back; what differs in
+// more than its numbers is another problem.
+func TestGrowthTellsEveryProblem(t *testing.T) {
+	t.Parallel()
+	problems := [][]string{
+		{"topology Quorum: only 5 nodes can be"}, {"topology Quorum: only 6 nodes can be"},
+		{"topology Quorum loses a zone"}, {}, {"topology Quorum loses a zone"},
+	}
+	var results []*simulation
+	for i, list := range problems {
+		results = append(results, &simulation{Report: bgp.Report{Nodes: i + 5}, Problems: list})
+	}
+	var out strings.Builder
+	if err := printGrowth(&out, results); err != nil {
+		t.Fatal(err)
+	}
+	_, told, _ := strings.Cut(out.String(), "\n\n")
+	want := "From 5 nodes\n  topology Quorum: only 5 nodes can be\n\n" +
+		"From 7 nodes\n  topology Quorum loses a zone\n\nFrom 9 nodes\n  topology Quorum loses a zone\n"
+	if told != want {
+		t.Errorf("told:\n%s\nwant:\n%s", told, want)
 	}
 }

@@ -4,6 +4,8 @@ import (
 	"fmt"
 	"slices"
 
+	"tapetum.dev/tapetum/api/v1alpha1"
+	"tapetum.dev/tapetum/internal/calico/render"
 	"tapetum.dev/tapetum/internal/topology"
 )
 
@@ -11,17 +13,10 @@ import (
 // a time: all sessions of the one may restart, and the others must carry on. Which
 // of them may go first the oracle says; the first in order that it lets pass goes.
 func (s *state) changeRoles() *verdict {
-	var left []topology.Reflector
-	for _, name := range s.standing.Reflectors {
-		want, stays := s.role(name)
-		if stays && !s.lost(name) && s.changesRole(want) {
-			left = append(left, want)
-		}
-	}
+	left := s.toChange()
 	if len(left) == 0 {
 		return nil
 	}
-	slices.SortStableFunc(left, func(a, b topology.Reflector) int { return s.order(a) - s.order(b) })
 	if s.brake != "" {
 		return s.braked("the new role of " + left[0].Node)
 	}
@@ -32,30 +27,40 @@ func (s *state) changeRoles() *verdict {
 	}
 	// Where that gives clients too many paths, a reflector gets its new groups with
 	// its new role.
-	for _, want := range left {
-		if v := s.serveMore(want); v != nil && v.step != nil {
-			return v
-		}
+	if v := firstPassed(left, s.serveMore); v != nil && v.step != nil {
+		return v
+	}
+	refused := firstProved(s, left, func(want topology.Reflector) *verdict { return s.changeRole(want, want.Serves) })
+	if refused.step != nil || refused.wait.reason != ReasonNotProved {
+		return refused
 	}
 	// A reflector leaves the clients of its old role with it; where nobody else can
 	// carry them yet, it goes on to serve them.
-	v := firstProved(s, left, func(want topology.Reflector) *verdict { return s.changeRole(want, want.Serves) })
-	if v.wait != nil && v.wait.reason == ReasonNotProved {
-		both := firstProved(s, left, func(want topology.Reflector) *verdict {
-			return s.changeRole(want, union(s.serves(want.Node), want.Serves))
-		})
-		if both.step != nil {
-			return both
-		}
-	}
-	if v.wait == nil || v.wait.reason != ReasonNotProved {
-		return v
+	both := firstProved(s, left, func(want topology.Reflector) *verdict {
+		return s.changeRole(want, union(s.serves(want.Node), want.Serves))
+	})
+	if both.step != nil {
+		return both
 	}
 	// Reflectors that hold on to one of these may have to go before it.
 	if gone := s.demote(); gone != nil && gone.step != nil {
 		return gone
 	}
-	return v
+	return refused
+}
+
+// toChange are the roles that standing reflectors are to have instead of theirs, in
+// the order in which they are tried.
+func (s *state) toChange() []topology.Reflector {
+	var left []topology.Reflector
+	for _, name := range s.standing.Reflectors {
+		want, stays := s.role(name)
+		if stays && !s.lost(name) && s.changesRole(want) {
+			left = append(left, want)
+		}
+	}
+	slices.SortStableFunc(left, func(a, b topology.Reflector) int { return s.order(a) - s.order(b) })
+	return left
 }
 
 // order of role changes: the core must be there before racks hang on it, and stay
@@ -152,6 +157,50 @@ func (s *state) serveMore(want topology.Reflector) *verdict {
 	step.Repair = s.undone(step.Object)
 	step.Why = "more clients will peer with it"
 	return s.add(step)
+}
+
+// withdrawIdle takes from reflectors the groups that they are not to serve and that
+// have no clients: no session ends by it, and groups to come are not served by more
+// than the plan says.
+func (s *state) withdrawIdle() *verdict {
+	var peopled map[string]bool
+	for _, name := range s.standing.Reflectors {
+		want, stays := s.role(name)
+		if !stays || s.lost(name) || s.changesRole(want) || within(s.serves(name), want.Serves) {
+			continue
+		}
+		if peopled == nil {
+			peopled = s.peopled()
+		}
+		standing := s.serves(name)
+		kept := slices.DeleteFunc(slices.Clone(standing), func(group string) bool {
+			return !peopled[group] && !slices.Contains(want.Serves, group)
+		})
+		if len(kept) == len(standing) {
+			continue
+		}
+		step := s.roleStep(name, s.tier(name), s.nodes[name].ClusterID, kept)
+		step.Subtractive, step.WaitsFor = true, ""
+		step.Why = "it leaves groups that have no clients"
+		return s.add(step)
+	}
+	return nil
+}
+
+// peopled are the groups that may have clients: all but those whose clients have
+// homes, of which no node has one.
+func (s *state) peopled() map[string]bool {
+	out := map[string]bool{topology.GroupAll: true}
+	for _, peer := range s.standing.Groups {
+		group, byHome := render.GroupOf(peer)
+		out[group] = out[group] || !byHome
+	}
+	for i := range s.in.Nodes {
+		if home, set := s.in.Nodes[i].Labels[v1alpha1.HomeLabel]; set {
+			out[home] = true
+		}
+	}
+	return out
 }
 
 // withdraw takes from reflectors the groups that they are not to serve any more.

@@ -90,15 +90,20 @@ func (s *state) statusReverts() []v1alpha1.Revert {
 // somebody must have undone it: nothing was left to do for this same plan, or the
 // object was put back before.
 func (s *state) undone(object string) bool {
-	last := &s.in.Autoscaler.Status
-	if last.ObservedGeneration != s.in.Autoscaler.Generation || last.Plan == nil || !s.samePlan(last.Plan) {
-		return false
-	}
-	return last.NextStep == nothingLeft || len(s.reverts[object].Times) > 0
+	return s.leftNothing() || s.samePlan() && len(s.reverts[object].Times) > 0
 }
 
-// samePlan: the last pass aimed at the same.
-func (s *state) samePlan(last *v1alpha1.PlanStatus) bool {
+// leftNothing: for the same plan the last pass had nothing left to do.
+func (s *state) leftNothing() bool {
+	return s.in.Autoscaler.Status.NextStep == nothingLeft && s.samePlan()
+}
+
+// samePlan: the last pass aimed at the same, under the same policy.
+func (s *state) samePlan() bool {
+	last := &s.in.Autoscaler.Status
+	if last.ObservedGeneration != s.in.Autoscaler.Generation || last.Plan == nil {
+		return false
+	}
 	plan := s.planStatus()
-	return last.Topology == plan.Topology && last.Groups == plan.Groups && slices.Equal(last.Reflectors, plan.Reflectors)
+	return last.Plan.Topology == plan.Topology && last.Plan.Groups == plan.Groups && slices.Equal(last.Plan.Reflectors, plan.Reflectors)
 }

@@ -16,9 +16,17 @@ import (
 // newest first, once all that stay are seen to carry every client; the first that the
 // oracle lets go.
 func (s *state) demote() *verdict {
+	// One of the core at a time: it may have pins to turn round first.
+	core := ""
 	return firstProved(s, s.leavingOrder(), func(name string) *verdict {
 		if _, stays := s.role(name); stays {
 			return nil
+		}
+		if s.tier(name) == topology.TierCore && !s.lost(name) {
+			if core != "" && core != name {
+				return nil
+			}
+			core = name
 		}
 		if s.lost(name) {
 			return s.demoteLost(name)
@@ -107,10 +115,12 @@ func (s *state) clearRole(name string) *Step {
 	if reason == "" {
 		reason = "the plan does not keep it"
 	}
-	return &Step{
-		Action: ClearRole, Object: nodeObject(name), Subtractive: true, Why: reason,
-		Role: s.nodeRole(name, "", "", nil),
+	role := s.nodeRole(name, "", "", nil)
+	if group, given := s.plan.Homes[name]; given && s.byHome(group) {
+		// All its sessions are new ones: it needs none of the catch-all first.
+		role.Labels = render.HomeLabels(group, true)
 	}
+	return &Step{Action: ClearRole, Object: nodeObject(name), Subtractive: true, Why: reason, Role: role}
 }
 
 // turnPins turns round, in place and one at a time, the pins that the leaving

@@ -7,7 +7,6 @@ import (
 	"tapetum.dev/tapetum/api/v1alpha1"
 	"tapetum.dev/tapetum/internal/calico/render"
 	"tapetum.dev/tapetum/internal/inventory"
-	"tapetum.dev/tapetum/internal/topology"
 )
 
 // homesBatch is how many clients one step may write. Every write makes all nodes
@@ -27,24 +26,16 @@ func (s *state) belongings() []belongs {
 	if s.belonging != nil {
 		return s.belonging
 	}
-	groups := map[string]bool{}
-	for _, group := range s.plan.Groups {
-		if group.ByHome() {
-			groups[group.Name] = true
-		}
-	}
 	s.belonging, s.heeds = []belongs{}, s.heedsSettled()
 	for i := range s.in.Nodes {
 		node := &s.in.Nodes[i]
-		if node.Deleting || node.ClusterID != "" && !slices.Contains(s.standing.Reflectors, node.Name) {
-			continue // a route reflector of somebody else's stays in the catch-all
+		if node.Deleting || s.homeless(node) {
+			continue
 		}
 		b := belongs{node: node, home: node.Labels[v1alpha1.HomeLabel], settled: node.Labels[v1alpha1.SettledLabel]}
-		want, given := s.plan.Homes[node.Name]
-		switch {
-		case given && groups[want]:
+		if want := s.plan.Homes[node.Name]; s.byHome(want) {
 			b.want = want
-		case groups[b.home]:
+		} else if s.byHome(b.home) {
 			b.want = b.home
 		}
 		if b.home != b.want || b.settled != b.want {
@@ -52,6 +43,26 @@ func (s *state) belongings() []belongs {
 		}
 	}
 	return s.belonging
+}
+
+// homeless: nothing is written to it now. The home of a reflector that leaves comes
+// when its role goes; one of somebody else's stays in the catch-all.
+func (s *state) homeless(node *inventory.Node) bool {
+	if slices.Contains(s.standing.Reflectors, node.Name) {
+		return !s.plan.Has(node.Name)
+	}
+	return node.ClusterID != ""
+}
+
+// byHome tells whether the plan has a group of that name whose clients have homes.
+func (s *state) byHome(group string) bool {
+	if s.homeGroups == nil {
+		s.homeGroups = map[string]bool{}
+		for _, planned := range s.plan.Groups {
+			s.homeGroups[planned.Name] = planned.ByHome()
+		}
+	}
+	return s.homeGroups[group]
 }
 
 // free: no session depends on the settled label of the node.
@@ -66,22 +77,29 @@ func (s *state) giveHomes() *verdict {
 	var batch []NodeRole
 	repair := false
 	for _, b := range s.belongings() {
-		if b.want == "" || b.home != "" && b.home != b.want {
+		if !s.gives(&b) {
 			continue
-		}
-		if b.home == b.want && (b.settled == "" && !s.free(&b)) {
-			continue // settle
 		}
 		// Settled without a home: somebody removed the home, and the node is in no
 		// group and not in the catch-all either.
-		undone := b.home == "" && b.settled != ""
-		repair = repair || undone
-		batch = append(batch, *s.home(&b, b.want, undone || b.settled != "" || s.free(&b)))
+		repair = repair || b.home == "" && b.settled != ""
+		batch = append(batch, *s.home(&b, b.want, b.settled != "" || s.free(&b)))
 		if len(batch) == homesBatch {
 			break
 		}
 	}
 	return s.setHomes(batch, repair, "their groups' reflectors will peer with them")
+}
+
+// gives: it has no home yet, or could have been settled with it.
+func (s *state) gives(b *belongs) bool {
+	switch {
+	case b.want == "":
+		return false
+	case b.home == b.want:
+		return b.settled != "" || s.free(b)
+	}
+	return b.home == ""
 }
 
 // giveHomesFirst is giveHomes where no reflector stands yet: nobody has sessions
@@ -144,7 +162,13 @@ func (s *state) settle() *verdict {
 	var batch []NodeRole
 	watched := 0
 	for _, b := range s.belongings() {
-		if b.want == "" || b.home != b.want || b.settled != "" || watched == homesBatch || !s.seenUp(b.node, s.servers(b.want)) {
+		if b.want == "" || b.home != b.want || b.settled != "" {
+			continue
+		}
+		if s.leftNothing() {
+			s.reverted(&Step{Object: nodeObject(b.node.Name)}) // it was settled
+		}
+		if watched == homesBatch || !s.seenUp(b.node, s.servers(b.want)) {
 			continue
 		}
 		watched++
@@ -155,7 +179,7 @@ func (s *state) settle() *verdict {
 	if len(batch) == 0 {
 		return nil
 	}
-	step := s.homesStep(batch, s.undone(nodeObject(batch[0].Node)), "the sessions with the reflectors of their groups have been seen up, they leave the catch-all")
+	step := s.homesStep(batch, false, "the sessions with the reflectors of their groups have been seen up, they leave the catch-all")
 	step.Subtractive = true
 	return s.add(step)
 }
@@ -188,65 +212,6 @@ func (s *state) seenUp(node *inventory.Node, reflectors []string) bool {
 		}
 	}
 	return true
-}
-
-// leaveHomes prepares clients that are to change their group, or to have none: they
-// come back into the catch-all first. A label that moves from one group to another
-// leaves the node without either for seconds.
-func (s *state) leaveHomes() *verdict {
-	var batch []NodeRole
-	for _, b := range s.belongings() {
-		if b.home == "" || b.home == b.want || b.settled == "" || s.free(&b) {
-			continue
-		}
-		batch = append(batch, *s.home(&b, b.home, false))
-		if len(batch) == homesBatch {
-			break
-		}
-	}
-	return s.setHomes(batch, false, "they peer with the reflectors of the catch-all before they leave their groups")
-}
-
-// moveHomes writes the new group of those that leave one, and clears what is left of
-// groups that the plan does not have.
-func (s *state) moveHomes() *verdict {
-	var batch []NodeRole
-	for _, b := range s.belongings() {
-		if b.home == b.want && b.want != "" || b.home == "" && b.settled == "" || !s.mayMove(&b) {
-			continue
-		}
-		batch = append(batch, *s.home(&b, b.want, s.free(&b)))
-		if len(batch) == homesBatch {
-			break
-		}
-	}
-	if len(batch) == 0 {
-		return nil
-	}
-	before := "moving clients to other groups"
-	if s.brake != "" {
-		return s.braked(before)
-	}
-	if !s.idleHomes(batch) {
-		if v := s.gate(before); v != nil {
-			return v
-		}
-	}
-	step := s.homesStep(batch, false, "the groups that they were in are given up")
-	step.Subtractive = true
-	return s.add(step)
-}
-
-// mayMove: the catch-all carries the node, or the label tells nothing any more.
-func (s *state) mayMove(b *belongs) bool {
-	return s.free(b) || b.settled == "" && s.seenUp(b.node, s.servers(topology.GroupAll))
-}
-
-// idleHomes: nobody serves the groups in which these nodes still are.
-func (s *state) idleHomes(batch []NodeRole) bool {
-	return !slices.ContainsFunc(batch, func(role NodeRole) bool {
-		return len(s.servers(s.nodes[role.Node].Labels[v1alpha1.HomeLabel])) > 0
-	})
 }
 
 // awaitHomes waits for those whose new sessions are not up yet.

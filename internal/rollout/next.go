@@ -87,6 +87,7 @@ func (s *state) rules() []rule {
 		(*state).dropStalePins,
 		(*state).giveHomesFirst,
 		(*state).promote,
+		(*state).withdrawIdle,
 		(*state).serve,
 		(*state).protect,
 		(*state).giveHomes,

@@ -3,9 +3,7 @@ package rollout
 import (
 	"fmt"
 	"slices"
-	"strings"
 
-	"tapetum.dev/tapetum/api/v1alpha1"
 	"tapetum.dev/tapetum/internal/calico"
 	"tapetum.dev/tapetum/internal/calico/render"
 	"tapetum.dev/tapetum/internal/topology"
@@ -120,7 +118,7 @@ func (s *state) dropPeerings() *verdict {
 		if planned[peer.Name] {
 			continue
 		}
-		if group, served := strings.CutPrefix(strings.TrimSuffix(peer.Spec.PeerSelector, ")"), "has("+v1alpha1.ServesLabelPrefix); served && len(s.servers(group)) > 0 {
+		if group, _ := render.GroupOf(peer); len(s.servers(group)) > 0 {
 			before := fmt.Sprintf("deleting %s", peerObject(peer.Name))
 			if v := s.gate(before); v != nil {
 				return v

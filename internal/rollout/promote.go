@@ -30,25 +30,27 @@ func (s *state) promotions() []topology.Reflector {
 // every other of the core before it gets it: where there are no reflectors but
 // those, none of its sessions restarts.
 func (s *state) promote() *verdict {
-	for _, want := range s.promotions() {
-		if s.brakesPromotion() {
-			return s.braked("the promotion of " + want.Node)
-		}
-		if want.Tier == topology.TierCore {
-			if v := s.pinAhead(want.Node, "becomes a route reflector"); v != nil {
-				return v
-			}
-		}
-		step := s.roleStep(want.Node, want.Tier, s.sharedID(want), want.Serves)
-		step.Repair = s.hadRole(want.Node)
-		costs := s.promotionCosts(want)
-		step.Why = s.whyPromoted(want, costs)
-		if costs {
-			step.Costs = []string{want.Node}
-		}
-		return s.add(step)
+	left := s.promotions()
+	if len(left) == 0 {
+		return nil
 	}
-	return nil
+	want := left[0]
+	if s.brakesPromotion() {
+		return s.braked("the promotion of " + want.Node)
+	}
+	if want.Tier == topology.TierCore {
+		if v := s.pinAhead(want.Node, "becomes a route reflector"); v != nil {
+			return v
+		}
+	}
+	step := s.roleStep(want.Node, want.Tier, s.sharedID(want), want.Serves)
+	step.Repair = s.hadRole(want.Node)
+	costs := s.promotionCosts(want)
+	step.Why = s.whyPromoted(want, costs)
+	if costs {
+		step.Costs = []string{want.Node}
+	}
+	return s.add(step)
 }
 
 // promotionCosts: pins spare a node of the core where all reflectors are of the core,
@@ -63,15 +65,27 @@ func (s *state) promotionCosts(want topology.Reflector) bool {
 // One that shares their cluster ID already and is joined to them by selector is
 // pinned afterwards: two BGPPeers would give the one session different options.
 func (s *state) pinAhead(name, becomes string) *verdict {
-	for _, senior := range s.cores() {
-		if senior == name || s.joinedBySelector(senior, name) {
+	at := slices.Index(s.standing.Reflectors, name)
+	for _, other := range s.cores() {
+		if other == name || s.joinedBySelector(other, name) {
 			continue
 		}
-		why := fmt.Sprintf("%s %s: %s must keep treating it as its client", name, becomes, senior)
-		if v := s.pin(senior, name, false, why); v != nil {
+		if at >= 0 {
+			// Pins tell who is senior: that must not change with the role.
+			senior, junior := other, name
+			if at < slices.Index(s.standing.Reflectors, other) {
+				senior, junior = name, other
+			}
+			if v := s.pin(senior, junior, false, fmt.Sprintf("%s %s: their session goes on by it", name, becomes)); v != nil {
+				return v
+			}
+			continue
+		}
+		why := fmt.Sprintf("%s %s: %s must keep treating it as its client", name, becomes, other)
+		if v := s.pin(other, name, false, why); v != nil {
 			return v
 		}
-		if v := s.pinFrom(senior, name, why); v != nil {
+		if v := s.pinFrom(other, name, why); v != nil {
 			return v
 		}
 	}

@@ -48,7 +48,12 @@ func (h history) play() {
 		h.reset()
 	}
 	limit := int32(10)
-	h.set(ratio(8), func(s *v1alpha1.RouteReflectorAutoscalerSpec) { s.MeshUpTo = &limit })
+	h.set(ratio(8), grouped, func(s *v1alpha1.RouteReflectorAutoscalerSpec) {
+		s.MeshUpTo = &limit
+		// A reflector for each five nodes is more than Quorum can be left or reached with
+		// within the default.
+		s.Limits.PathsPerRoute = 60
+	})
 	var told []string
 	for range 12 {
 		told = append(told, fmt.Sprintf("%s %s", h.now.Format("15:04:05"), h.event()))
@@ -197,7 +202,7 @@ func (h history) rescale() string {
 }
 
 func (h history) retopology() string {
-	all := []v1alpha1.Topology{v1alpha1.TopologyAuto, v1alpha1.TopologySingle, v1alpha1.TopologyMesh}
+	all := append([]v1alpha1.Topology{v1alpha1.TopologyAuto}, every...)
 	topology := all[h.rng.IntN(len(all))]
 	h.set(func(s *v1alpha1.RouteReflectorAutoscalerSpec) { s.Topology = topology })
 	return "topology " + string(topology)

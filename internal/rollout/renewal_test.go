@@ -32,7 +32,7 @@ func (v *virtual) renewed(password string) {
 	}
 	for _, node := range v.nodes {
 		if _, set := node.Labels[v1alpha1.RenewedLabel]; set {
-			v.t.Errorf("%s is still labelled", node.Name)
+			v.t.Errorf("%s is still labeled", node.Name)
 		}
 	}
 }

@@ -92,10 +92,15 @@ func TestDryRunIsQuiet(t *testing.T) {
 // TestUnprovedIsNoSessionTimeout: the reason says what a person can do.
 func TestUnprovedIsNoSessionTimeout(t *testing.T) {
 	v := newVirtual(t, 48, 12, 3)
-	v.set(ratio(10), single, exactly(1, 1))
+	v.set(ratio(10), single, exactly(3, 1), func(s *v1alpha1.RouteReflectorAutoscalerSpec) {
+		s.Placement.Require = []metav1.LabelSelector{{MatchLabels: map[string]string{"kubernetes.io/hostname": "node-0003"}}}
+	})
 	v.runFor(8 * time.Minute)
-	if got := v.reason(v1alpha1.ConditionDegraded); got != "LimitExceeded" {
-		t.Errorf("Degraded reason %s, want LimitExceeded", got)
+	if got := v.reason(v1alpha1.ConditionDegraded); got != "TooFewEligibleNodes" {
+		t.Errorf("Degraded reason %s, want TooFewEligibleNodes", got)
+	}
+	if got := v.reason(v1alpha1.ConditionProgressing); got != rollout.ReasonNotProved {
+		t.Errorf("Progressing reason %s, want %s", got, rollout.ReasonNotProved)
 	}
 	for _, c := range v.last.Status.Conditions {
 		if c.Type == v1alpha1.ConditionDegraded && strings.Contains(c.Message, rollout.ReasonSessionTimeout) {

@@ -46,6 +46,8 @@ type state struct {
 	reverts map[string]v1alpha1.Revert
 	// belonging is what belongings has found, once it has been asked.
 	belonging []belongs
+	// homeGroups are the groups of the plan, and whether a home tells their clients.
+	homeGroups map[string]bool
 	// heeds: the settled label takes sessions away from clients.
 	heeds bool
 	// relaxed: redundancy need not hold for the own routes of reflectors whose role

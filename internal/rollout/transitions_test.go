@@ -2,12 +2,15 @@ package rollout_test
 
 import (
 	"fmt"
+	"os"
 	"slices"
 	"testing"
 	"time"
 
 	"tapetum.dev/tapetum/api/v1alpha1"
+	"tapetum.dev/tapetum/internal/calico/render"
 	"tapetum.dev/tapetum/internal/rollout"
+	"tapetum.dev/tapetum/internal/topology"
 )
 
 func to(topology v1alpha1.Topology) change {
@@ -27,7 +30,7 @@ func (v *virtual) move(topology v1alpha1.Topology) {
 	v.reset()
 	v.set(to(topology))
 	start := v.now
-	v.run(6 * time.Minute)
+	v.run(30 * time.Minute)
 	v.t.Logf("to %s: %d steps, %v", topology, len(v.steps), v.now.Sub(start))
 	v.noLoss()
 	v.inForce(topology)
@@ -85,11 +88,40 @@ func (v *virtual) inForce(topology v1alpha1.Topology) {
 			v.t.Errorf("%v %v, %d filters", tiers, peers, len(v.filters))
 		}
 	}
+	v.asPlanned()
 	// At rest: nothing more is written.
 	v.reset()
 	v.runFor(2 * time.Minute)
 	if len(v.steps) > 0 {
 		v.t.Errorf("%s is not at rest:\n%s", topology, v.story())
+	}
+}
+
+// asPlanned asserts that everything of ours is as a plan from what stands says.
+func (v *virtual) asPlanned() {
+	v.t.Helper()
+	var plan topology.Plan
+	rollout.NextBy(v.input(), func(request topology.Request) topology.Plan {
+		request.Load = map[string]int{}
+		plan = topology.Make(request)
+		return plan
+	})
+	for _, want := range plan.Reflectors {
+		node := v.node(want.Node)
+		labels := render.RoleLabels(want.Tier, want.Serves)
+		for key, value := range node.Labels {
+			if render.IsRoleLabel(key) && labels[key] != value {
+				v.t.Errorf("%s has %s=%s, which is not planned", node.Name, key, value)
+			}
+		}
+		if node.ClusterID != want.ClusterID || node.Labels[v1alpha1.ReflectorLabel] != want.Tier {
+			v.t.Errorf("%s is %s %s, planned %+v", node.Name, node.Labels[v1alpha1.ReflectorLabel], node.ClusterID, want)
+		}
+	}
+	for _, peer := range v.peers {
+		if want := render.CatchAll(plan.Groups); peer.Name == render.ClientsName && peer.Spec.NodeSelector != want {
+			v.t.Errorf("the catch-all is %s, want %s", peer.Spec.NodeSelector, want)
+		}
 	}
 }
 
@@ -118,5 +150,59 @@ func TestEveryTransition(t *testing.T) {
 	}
 }
 
-var _ = slices.Contains[[]string]
-var _ = rollout.SetHomes
+// TestTransitionsDualStack walks a few of them in both address families.
+func TestTransitionsDualStack(t *testing.T) {
+	v := newVirtual(t, 101, 40, 3)
+	v.dualStack()
+	v.sync()
+	v.idle(40 * time.Second)
+	v.reset()
+	v.set(ratio(12), grouped)
+	for _, topology := range []v1alpha1.Topology{
+		v1alpha1.TopologySingle, v1alpha1.TopologyMulti, v1alpha1.TopologyHierarchy, v1alpha1.TopologyMulti, v1alpha1.TopologySingle,
+	} {
+		v.move(topology)
+	}
+}
+
+// TestEveryTransitionLarge walks each topology to each other at 600 nodes, one after
+// the other on one cluster.
+func TestEveryTransitionLarge(t *testing.T) {
+	if testing.Short() || os.Getenv("TAPETUM_LARGE") == "" {
+		t.Skip("takes minutes: set TAPETUM_LARGE=1")
+	}
+	v := newVirtual(t, 102, 600, 3)
+	limit := int32(1000)
+	v.set(ratio(120), grouped, func(s *v1alpha1.RouteReflectorAutoscalerSpec) {
+		s.MeshUpTo, s.Limits.SessionsPerReflector = &limit, 700
+	})
+	for _, topology := range circuit(every) {
+		v.move(topology)
+	}
+}
+
+// circuit visits every ordered pair of all once, and begins where a new cluster is.
+func circuit(all []v1alpha1.Topology) []v1alpha1.Topology {
+	left := map[v1alpha1.Topology][]v1alpha1.Topology{}
+	for _, from := range all {
+		for _, into := range all {
+			if from != into {
+				left[from] = append(left[from], into)
+			}
+		}
+	}
+	var out []v1alpha1.Topology
+	stack := []v1alpha1.Topology{all[0]}
+	for len(stack) > 0 {
+		at := stack[len(stack)-1]
+		if next := left[at]; len(next) > 0 {
+			left[at] = next[1:]
+			stack = append(stack, next[0])
+			continue
+		}
+		out = append(out, at)
+		stack = stack[:len(stack)-1]
+	}
+	slices.Reverse(out)
+	return out[1:]
+}

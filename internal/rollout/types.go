@@ -126,31 +126,36 @@ func (s *Step) brief() string {
 		return "making " + name + " a route reflector"
 	case ClearRole:
 		return "taking the role from " + name
-	case MeshOff:
-		return "turning the node-to-node mesh off"
-	case MeshOn:
-		return "turning the node-to-node mesh on"
 	case SetHomes:
 		if len(s.Homes) == 1 {
 			return "telling the group of " + name
 		}
 		return "telling the groups of " + name + " and " + plural(len(s.Homes)-1, "other node")
-	case CreatePeer, CreateStatus, CreateFilter:
-		return "creating " + kind + " " + name
-	case PatchPeer, PatchStatus, PatchFilter:
-		return "changing " + kind + " " + name
-	case DeletePeer, DeleteStatus, DeleteFilter:
-		return "deleting " + kind + " " + name
-	case SaveMesh:
-		return "keeping what the mesh was"
-	case ForgetMesh:
-		return "forgetting what the mesh was"
-	case AddFinalizer:
-		return "adding the finalizer"
-	case RemoveFinalizer:
-		return "removing the finalizer"
+	}
+	if does, known := verbs[s.Action]; known {
+		return does + " " + kind + " " + name
+	}
+	if text, known := others[s.Action]; known {
+		return text
 	}
 	return string(s.Action)
+}
+
+// verbs are what steps do to an object that they name.
+var verbs = map[Action]string{
+	CreatePeer: "creating", CreateStatus: "creating", CreateFilter: "creating",
+	PatchPeer: "changing", PatchStatus: "changing", PatchFilter: "changing",
+	DeletePeer: "deleting", DeleteStatus: "deleting", DeleteFilter: "deleting",
+}
+
+// others name steps whose object says nothing.
+var others = map[Action]string{
+	MeshOff:         "turning the node-to-node mesh off",
+	MeshOn:          "turning the node-to-node mesh on",
+	SaveMesh:        "keeping what the mesh was",
+	ForgetMesh:      "forgetting what the mesh was",
+	AddFinalizer:    "adding the finalizer",
+	RemoveFinalizer: "removing the finalizer",
 }
 
 // String tells the step and why, in one line.

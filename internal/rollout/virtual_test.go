@@ -38,11 +38,13 @@ type virtual struct {
 	filters        []calico.BGPFilter
 	statuses       []calico.CalicoNodeStatus
 	tagFilter      topology.TagFilterSupport
-	load           map[string]int
-	ready          bool
-	last           rollout.Output
-	reported       time.Time
-	serial         int
+	// plan is another planner; nil: topology's.
+	plan     func(topology.Request) topology.Plan
+	load     map[string]int
+	ready    bool
+	last     rollout.Output
+	reported time.Time
+	serial   int
 
 	// steps taken since the last reset, and the nodes that changed role.
 	steps   []*rollout.Step
@@ -144,16 +146,23 @@ func (v *virtual) input() rollout.Input {
 	}
 }
 
+func (v *virtual) next(in rollout.Input) rollout.Output {
+	if v.plan != nil {
+		return rollout.NextBy(in, v.plan)
+	}
+	return rollout.Next(in)
+}
+
 // pass is one pass of the controller. It tells whether a step was taken.
 func (v *virtual) pass() bool {
 	in := v.input()
-	out := rollout.Next(in)
+	out := v.next(in)
 	if len(out.AskLoad) > 0 {
 		in.Load = map[string]int{}
 		for _, name := range out.AskLoad {
 			in.Load[name] = v.load[name]
 		}
-		out = rollout.Next(in)
+		out = v.next(in)
 	}
 	v.last = out
 	if out.Step != nil {

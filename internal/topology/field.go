@@ -2,6 +2,7 @@ package topology
 
 import (
 	"cmp"
+	"maps"
 	"slices"
 	"strconv"
 	"strings"
@@ -77,6 +78,14 @@ func newField(request Request, rules *inventory.Rules) *field {
 	}
 	slices.SortFunc(f.candidates, f.compare)
 	return f
+}
+
+// copy is the field to be changed apart.
+func (f *field) copy() *field {
+	out := *f
+	out.kept, out.stopgaps, out.candidates = slices.Clone(f.kept), slices.Clone(f.stopgaps), slices.Clone(f.candidates)
+	out.leaving, out.ineligible = maps.Clone(f.leaving), maps.Clone(f.ineligible)
+	return &out
 }
 
 func (f *field) candidate(node *inventory.Node, rules *inventory.Rules) candidate {

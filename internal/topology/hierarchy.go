@@ -169,6 +169,9 @@ func (h *hierarchyPlanner) chooseSpine() {
 // fewest. Pinned ones take the place of others; and where all that stand are in one
 // zone the last makes room for one of another.
 func (h *hierarchyPlanner) pick(standing, fresh []candidate, n int) []candidate {
+	if h.enough(standing, n) {
+		return slices.Clone(standing[:n])
+	}
 	free := slices.DeleteFunc(slices.Clone(fresh), func(c candidate) bool {
 		return h.taken[c.node.Name] || holds(standing, c)
 	})
@@ -183,16 +186,28 @@ func (h *hierarchyPlanner) pick(standing, fresh []candidate, n int) []candidate 
 		}
 	}
 	for len(out) < n && len(free) > 0 {
-		best := 0
-		for i := range free {
-			if h.apart(free[i], out) < h.apart(free[best], out) {
-				best = i
-			}
-		}
+		best := h.farthest(free, out)
 		out = append(out, free[best])
 		free = slices.Delete(free, best, best+1)
 	}
 	return out
+}
+
+// enough tells that the first n of those that stand need nobody else: nobody is
+// pinned, and they are not all in one zone.
+func (h *hierarchyPlanner) enough(standing []candidate, n int) bool {
+	return len(h.f.pinned) == 0 && len(standing) >= n && (n < 2 || zones(standing[:n]) > 1)
+}
+
+// farthest is the first of the candidates that are the least near to the others.
+func (h *hierarchyPlanner) farthest(free, others []candidate) int {
+	best, least := 0, h.apart(&free[0], others)
+	for i := range free {
+		if near := h.apart(&free[i], others); near < least {
+			best, least = i, near
+		}
+	}
+	return best
 }
 
 // stayOn leaves out of those that stand the last ones that are too many, so that the
@@ -217,7 +232,7 @@ func holds(some []candidate, c candidate) bool {
 }
 
 // apart ranks a candidate by how near to the others it is: less is better.
-func (h *hierarchyPlanner) apart(c candidate, others []candidate) int {
+func (h *hierarchyPlanner) apart(c *candidate, others []candidate) int {
 	near := 0
 	if !c.pinned {
 		near = (len(others) + 1) * (len(others) + 1)

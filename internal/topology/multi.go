@@ -77,6 +77,8 @@ func (p *multiPlanner) grown(least, most int) int {
 	}
 	if p.lost {
 		gaps = max(gaps, 1)
+	} else if stand > 0 {
+		gaps = 0 // others serve in the place of those that are to go
 	}
 	m := min(stand+max(gaps, coming), most)
 	switch {

@@ -184,16 +184,16 @@ func Make(request Request) Plan {
 	plan.Ineligible = field.ineligible
 	c := survey(request, field)
 	refused := plan.attempt(request, choose(request, &c, &plan), func(try *Plan, topology v1alpha1.Topology) {
-		try.build(request, rules, topology)
+		try.build(request, rules, field, topology)
 	})
 	plan.explain(request, &c, refused)
 	return plan
 }
 
 // build plans one topology.
-func (p *Plan) build(request Request, rules *inventory.Rules, topology v1alpha1.Topology) {
+func (p *Plan) build(request Request, rules *inventory.Rules, field *field, topology v1alpha1.Topology) {
 	// Of its own: planners change it.
-	field := newField(request, rules)
+	field = field.copy()
 	p.Topology = topology
 	if topology != v1alpha1.TopologyMesh && field.empty() {
 		p.Topology = withoutCandidates(request, p)

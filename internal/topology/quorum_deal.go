@@ -13,9 +13,10 @@ const catchAllBlock = 0
 type dealer struct {
 	d *design
 	// held are the points that a standing reflector of the design has; served, by
-	// group, those of them that serve it.
-	held   []bool
-	served map[string][]int
+	// group, those of them that serve it. Those that are moving here from another
+	// point serve the groups of both: only what they do not serve tells anything.
+	held, moving []bool
+	served       map[string][]int
 	// load is the number of clients of each point, used the number of groups of
 	// each block.
 	load, used []int
@@ -66,7 +67,7 @@ func (w *dealer) most(block, size map[string]int) int {
 func newDealer(result *quorumResult) *dealer {
 	d := result.d
 	w := &dealer{
-		d: d, held: make([]bool, d.points), served: map[string][]int{},
+		d: d, held: make([]bool, d.points), moving: make([]bool, d.points), served: map[string][]int{},
 		load: make([]int, d.points), used: make([]int, d.points),
 	}
 	for point, c := range result.at {
@@ -74,7 +75,7 @@ func newDealer(result *quorumResult) *dealer {
 			continue
 		}
 		if slices.Contains(pointsOf(d, c.node), point) {
-			w.held[point] = true
+			w.held[point], w.moving[point] = true, moves(c.node)
 			for _, group := range servedBy(c.node) {
 				w.served[group] = append(w.served[group], point)
 			}
@@ -127,11 +128,15 @@ func (w *dealer) likely(group string) []int {
 	var out []int
 	best := 0
 	for b, block := range w.d.blocks {
-		// Who serves it and is on the block, less who does only one of both.
-		agreement := 2 * len(common(w.served[group], block))
+		// Who is on the block and serves it, less who is and does not.
+		agreement := 0
 		for _, point := range block {
-			if w.held[point] {
+			switch {
+			case !w.held[point]:
+			case !slices.Contains(w.served[group], point):
 				agreement--
+			case !w.moving[point]:
+				agreement++
 			}
 		}
 		if len(out) == 0 || agreement > best {

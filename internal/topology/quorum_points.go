@@ -35,25 +35,13 @@ func pointsOf(d *design, node *inventory.Node) []int {
 	return out
 }
 
-// pointOf is the point where a standing reflector is: where it has several, one whose
-// zone is right by the search.
-func (q *quorumPlanner) pointOf(d *design, c *candidate, fresh []int) (int, bool) {
-	points := pointsOf(d, c.node)
-	for _, point := range points {
-		if len(points) > 1 && fresh != nil && fresh[point] == q.zoneOf(c) {
-			return point, true
-		}
-	}
-	if len(points) == 0 {
-		return 0, false
-	}
-	return points[0], true
-}
-
-// standingDesign is the design of which most points stand; nil where none does.
+// standingDesign is the design that the reflectors stand for; nil where there is none.
+// Halfway from one to another it is the larger, whichever has more points by now: a
+// plan to grow goes on, and one to shrink does so as it came to be, when the smaller
+// has been enough for long. That no step of a change turns it round.
 func (q *quorumPlanner) standingDesign() *design {
 	byName := index(q.request.Nodes)
-	count := map[string]int{}
+	stands := map[string]bool{}
 	for _, name := range q.request.Standing {
 		node := byName[name]
 		if node == nil || tierOf(node) != TierQuorum {
@@ -62,18 +50,16 @@ func (q *quorumPlanner) standingDesign() *design {
 		for _, group := range servedBy(node) {
 			if text, ok := strings.CutPrefix(group, pointPrefix); ok {
 				design, _, _ := strings.Cut(text, ".")
-				count[design]++
+				stands[design] = true
 			}
 		}
 	}
-	var best *design
-	most := 0
-	for i := range designs() {
-		if d := &designs()[i]; count[d.name()] > most {
-			best, most = d, count[d.name()]
+	for i := range slices.Backward(designs()) {
+		if d := &designs()[i]; stands[d.name()] {
+			return d
 		}
 	}
-	return best
+	return nil
 }
 
 // fill finds a reflector for every point. Who stands at a point stays there, unless
@@ -81,23 +67,9 @@ func (q *quorumPlanner) standingDesign() *design {
 // any new one does.
 func (q *quorumPlanner) fill(result *quorumResult) {
 	d := result.d
-	result.at = make([]*candidate, d.points)
-	zone := slices.Repeat([]int{unplaced}, d.points)
-	room := slices.Clone(q.room)
-	fresh, _ := placePoints(d, q.room)
-	var idle, all []*candidate
-	for i := range q.f.kept {
-		c := &q.f.kept[i]
-		point, ok := q.pointOf(d, c, fresh)
-		if !ok || result.at[point] != nil {
-			idle = append(idle, c)
-			continue
-		}
-		result.at[point], zone[point] = c, q.zoneOf(c)
-		room[zone[point]]--
-	}
-	p := q.place(d, zone, room)
-	result.bad = p.bad
+	at, idle, p := q.standing(d)
+	result.at, result.bad = at, p.bad
+	var all []*candidate
 	for point, c := range result.at {
 		if c != nil && p.zone[point] != q.zoneOf(c) {
 			result.at[point] = nil
@@ -166,8 +138,8 @@ func (q *quorumPlanner) fillWithStopgaps(result *quorumResult) {
 	var rest []*candidate
 	for i := range q.f.stopgaps {
 		c := &q.f.stopgaps[i]
-		if point, ok := q.pointOf(result.d, c, nil); ok && result.at[point] == nil {
-			result.at[point] = c
+		if points := pointsOf(result.d, c.node); len(points) > 0 && result.at[points[0]] == nil {
+			result.at[points[0]] = c
 			continue
 		}
 		rest = append(rest, c)
@@ -190,6 +162,13 @@ func (q *quorumPlanner) place(d *design, zone, room []int) *placement {
 	if fresh != nil && slices.Contains(zone, unplaced) && agree(zone, fresh) {
 		return newPlacement(d, fresh, room)
 	}
+	if slices.Contains(zone, unplaced) {
+		for most := 0; most == 0 || !ok && most <= mostBad; most++ {
+			if whole := complete(d, zone, fresh, q.limits(d, zone), most); whole != nil {
+				return newPlacement(d, whole, room)
+			}
+		}
+	}
 	p := newPlacement(d, zone, room)
 	p.fill(q.lostZones(d))
 	mended := newPlacement(d, p.zone, p.room)
@@ -201,6 +180,25 @@ func (q *quorumPlanner) place(d *design, zone, room []int) *placement {
 		return newPlacement(d, fresh, room)
 	}
 	return p
+}
+
+// limits is how many points each zone may have, so that they are even as far as what
+// stands is.
+func (q *quorumPlanner) limits(d *design, zone []int) []int {
+	out := even(d.points, q.room)
+	if out == nil {
+		return nil
+	}
+	count := make([]int, len(out))
+	for _, z := range zone {
+		if z != unplaced {
+			count[z]++
+		}
+	}
+	for z := range out {
+		out[z] = max(min(out[z]+1, q.room[z]), count[z])
+	}
+	return out
 }
 
 // agree tells whether the points that have a zone have the same in both.

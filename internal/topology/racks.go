@@ -117,6 +117,7 @@ func (h *hierarchyPlanner) makeUnits() {
 			}
 		}
 	}
+	// Those that are in a shard have their home in h.homes.
 	shares := h.shard(sharded)
 	h.groups = append(h.groups, shares.groups...)
 	byRack := map[string][]string{}
@@ -126,9 +127,8 @@ func (h *hierarchyPlanner) makeUnits() {
 	for _, value := range slices.Sorted(maps.Keys(byRack)) {
 		h.pack(sharded[value], byRack[value], shares.size)
 	}
-	maps.Copy(h.homes, shares.homes)
-	for name := range shares.homes {
-		covered[name] = true
+	if shares.homes != nil {
+		h.homes = shares.homes
 	}
 	h.leftOver(covered)
 	slices.SortStableFunc(h.units, func(a, b *unit) int {
@@ -144,21 +144,24 @@ func (h *hierarchyPlanner) shard(racks map[string]*rack) partition {
 	}
 	sub := h.request
 	sub.Spec.ZoneLabel = h.label
-	sub.Nodes = slices.Clone(h.request.Nodes)
 	outside := maps.Clone(h.taken)
 	want := map[string]int{}
 	for value, r := range racks {
 		want[value] = (len(r.nodes) + h.room - 1) / h.room
 	}
-	for i := range sub.Nodes {
-		node := &sub.Nodes[i]
+	own := false
+	for i := range h.request.Nodes {
+		node := &h.request.Nodes[i]
 		inside := racks[node.Labels[h.label]] != nil
 		if !inside {
 			outside[node.Name] = true
 		}
 		if _, ok := homeOf(node); ok && (!inside || h.homeIn(node) == "") {
-			node.Labels = maps.Clone(node.Labels)
-			delete(node.Labels, v1alpha1.HomeLabel)
+			if !own {
+				sub.Nodes, own = slices.Clone(h.request.Nodes), true
+			}
+			sub.Nodes[i].Labels = maps.Clone(node.Labels)
+			delete(sub.Nodes[i].Labels, v1alpha1.HomeLabel)
 		}
 	}
 	return shards(sub, outside, want, h.room)
@@ -169,6 +172,9 @@ func (h *hierarchyPlanner) leftOver(covered map[string]bool) {
 	for _, node := range sorted(h.request.Nodes) {
 		home, ok := homeOf(node)
 		if !ok || covered[node.Name] || node.Deleting {
+			continue
+		}
+		if _, has := h.homes[node.Name]; has {
 			continue
 		}
 		h.homes[node.Name] = home

@@ -10,12 +10,13 @@ import (
 func (h *hierarchyPlanner) staff() {
 	byName := index(h.request.Nodes)
 	serving := h.serving()
+	fresh := h.freshByRack()
 	for i, u := range h.units {
 		u.reflectors = h.pick(serving[i], nil, h.each)
 		h.take(u)
 	}
 	for i, u := range h.units {
-		h.complete(u, serving[i])
+		h.complete(u, serving[i], fresh[u.rack.value])
 		h.take(u)
 	}
 	for _, u := range h.units {
@@ -58,8 +59,27 @@ func (h *hierarchyPlanner) take(u *unit) {
 	}
 }
 
+// freshByRack are the candidates of each rack, the best first, without those that no
+// unit could come to need: of one zone each takes h.each at most.
+func (h *hierarchyPlanner) freshByRack() map[string][]candidate {
+	out, count := map[string][]candidate{}, map[[2]string]int{}
+	for i := range h.f.candidates {
+		c := &h.f.candidates[i]
+		rack := c.node.Labels[h.label]
+		at := [2]string{rack, c.zone}
+		if h.taken[c.node.Name] || !c.pinned && count[at] >= h.each*(len(h.units)+1) {
+			continue
+		}
+		if !c.pinned {
+			count[at]++
+		}
+		out[rack] = append(out[rack], *c)
+	}
+	return out
+}
+
 // complete finds the reflectors that a unit lacks among the nodes of its rack.
-func (h *hierarchyPlanner) complete(u *unit, serving []candidate) {
+func (h *hierarchyPlanner) complete(u *unit, serving, fresh []candidate) {
 	var pool []candidate
 	for _, c := range h.f.kept {
 		idle := !slices.ContainsFunc(h.units, func(u *unit) bool { return u.has(c.node, h.label) })
@@ -67,11 +87,7 @@ func (h *hierarchyPlanner) complete(u *unit, serving []candidate) {
 			pool = append(pool, c)
 		}
 	}
-	for _, c := range h.f.candidates {
-		if c.node.Labels[h.label] == u.rack.value {
-			pool = append(pool, c)
-		}
-	}
+	pool = append(pool, fresh...)
 	if len(u.reflectors) == h.each {
 		pool = append(slices.Clone(serving), pool...)
 	}

@@ -57,7 +57,7 @@ func readTerm(text string) (leftOut, bool) {
 			return nil, false
 		}
 		for _, value := range strings.Split(values, ", ") {
-			if len(value) < 2 || value != quote(value[1:len(value)-1]) {
+			if !quoted(value) {
 				return nil, false
 			}
 			out[label+"="+value] = true

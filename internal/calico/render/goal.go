@@ -2,6 +2,7 @@ package render
 
 import (
 	"maps"
+	"slices"
 
 	"tapetum.dev/tapetum/internal/calico"
 	"tapetum.dev/tapetum/internal/inventory"
@@ -36,38 +37,40 @@ func GoalOf(plan *topology.Plan, nodes []inventory.Node, clusterAS uint32, optio
 	for _, group := range plan.Groups {
 		goal.Peers = append(goal.Peers, *GroupPeer(group, options))
 	}
-	meshed, racks := false, false
 	var core []*inventory.Node
 	for _, reflector := range plan.Reflectors {
 		node := byName[reflector.Node]
 		node.Labels = merged(node.Labels, RoleLabels(reflector.Tier, reflector.Serves))
 		node.ClusterID = reflector.ClusterID
-		switch reflector.Tier {
-		case topology.TierCore:
-			for _, senior := range core {
-				for _, address := range Families(senior, node) {
-					pin := Pin(senior, node, address, clusterAS, options)
-					pin.Spec.Filters = FilterNames(plan.TagFilter)
-					goal.Peers = append(goal.Peers, *pin)
-				}
-			}
+		if reflector.Tier == topology.TierCore {
+			goal.pin(core, node, clusterAS, plan.TagFilter, options)
 			core = append(core, node)
-		case topology.TierRack:
-			racks = true
-		default:
-			meshed = true
 		}
 	}
-	if meshed {
+	has := func(tiers ...string) bool {
+		return slices.ContainsFunc(plan.Reflectors, func(r topology.Reflector) bool { return slices.Contains(tiers, r.Tier) })
+	}
+	if has(topology.TierMulti, topology.TierQuorum) {
 		goal.Peers = append(goal.Peers, *Reflectors(plan.TagFilter, options))
 	}
-	if racks {
+	if has(topology.TierRack) {
 		goal.Peers = append(goal.Peers, *Racks(options))
 	}
 	if plan.TagFilter {
 		goal.Filters = append(goal.Filters, *Filter())
 	}
 	return goal
+}
+
+// pin joins a reflector of the core to those that are senior to it.
+func (g *Goal) pin(seniors []*inventory.Node, junior *inventory.Node, clusterAS uint32, filtered bool, options Options) {
+	for _, senior := range seniors {
+		for _, address := range Families(senior, junior) {
+			pin := Pin(senior, junior, address, clusterAS, options)
+			pin.Spec.Filters = FilterNames(filtered)
+			g.Peers = append(g.Peers, *pin)
+		}
+	}
 }
 
 func merged(labels, more map[string]string) map[string]string {

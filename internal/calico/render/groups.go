@@ -91,6 +91,11 @@ func objectName(group string) string {
 // quote puts a label's value into a selector. Values of labels hold no quotes.
 func quote(value string) string { return "'" + value + "'" }
 
+// quoted tells whether the text is what quote makes of a label's value.
+func quoted(text string) bool {
+	return len(text) >= 2 && strings.Count(text, "'") == 2 && text == quote(strings.Trim(text, "'"))
+}
+
 // Reflectors is the BGPPeer that joins the reflectors of the tiers multi and quorum
 // with each other and with the core. Reflectors of the core among themselves are
 // pinned and not covered by it.
@@ -160,5 +165,12 @@ func ReadGroupSelector(selector string) bool {
 	condition, client := strings.CutPrefix(selector, isClient+" && ")
 	label, value, equals := strings.Cut(condition, " == ")
 	return client && equals && !strings.ContainsAny(label, " ()&|!'\"") &&
-		len(value) >= 2 && value == quote(strings.Trim(value, "'"))
+		quoted(value)
+}
+
+// GroupOf reads from the BGPPeer of a group who serves it, and whether its clients
+// have homes.
+func GroupOf(peer *calico.BGPPeer) (group string, byHome bool) {
+	group, _ = strings.CutPrefix(strings.TrimSuffix(peer.Spec.PeerSelector, ")"), "has("+v1alpha1.ServesLabelPrefix)
+	return group, strings.Contains(peer.Spec.NodeSelector, v1alpha1.HomeLabel)
 }
