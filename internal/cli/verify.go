@@ -25,7 +25,7 @@ what else is wrong. It does not look at the state of sessions.
 JSON and YAML have the fields nodes, topology, reflectors, clusterIDs, bgpPeers
 (numbers); sessions {total, perReflectorMax, perReflectorMin, perClientMax}: pairs of
 nodes and an address family; pathsPerRouteMax: the most paths that a node which is no
-reflector holds for another node's block, exact up to 10000, then "pathsCapped": true;
+reflector holds for a block of another such node, exact up to 10000, then "pathsCapped": true;
 visibility {complete, missingPairs, missingSample}: ordered pairs, up to 20 named;
 robust {anyReflector, anyZone}: after the loss of any one, the others keep their routes;
 findings [{severity, code, message, action, objects}].
