@@ -55,6 +55,13 @@ func finalObjects(way *replan.Way) []plainObject {
 			out = append(out, plainObject{"v1", "Node", *meta, nil})
 		}
 	}
+	// The filter before the peerings that name it.
+	slices.SortFunc(final.Filters, func(a, b calico.BGPFilter) int { return strings.Compare(a.Name, b.Name) })
+	for i := range final.Filters {
+		if filter := &final.Filters[i]; calico.ManagedByUs(filter) {
+			out = append(out, plainObject{group, "BGPFilter", owned(filter.Name), filter.Spec})
+		}
+	}
 	slices.SortFunc(final.Peers, func(a, b calico.BGPPeer) int { return strings.Compare(a.Name, b.Name) })
 	for i := range final.Peers {
 		if peer := &final.Peers[i]; calico.ManagedByUs(peer) {
@@ -99,6 +106,9 @@ func groupOf(c replan.Cluster) string {
 	types := []metav1.TypeMeta{}
 	for i := range c.Peers {
 		types = append(types, c.Peers[i].TypeMeta)
+	}
+	for i := range c.Filters {
+		types = append(types, c.Filters[i].TypeMeta)
 	}
 	for i := range c.Configurations {
 		types = append(types, c.Configurations[i].TypeMeta)

@@ -8,6 +8,7 @@ import (
 	"strings"
 	"testing"
 
+	"tapetum.dev/tapetum/internal/calico"
 	"tapetum.dev/tapetum/internal/dump"
 )
 
@@ -145,6 +146,27 @@ func TestPlanNamesTheTopology(t *testing.T) {
 		}
 		if plan.From.Topology != "Mesh" || plan.To.Topology != name || !plan.Reached {
 			t.Errorf("%s: %+v", name, plan)
+		}
+	}
+}
+
+// Laid over the cluster, the objects of Multi are all that it needs: without the
+// filter, which its peering among reflectors names, paths would multiply.
+func TestPlanPrintsTheFilter(t *testing.T) {
+	t.Parallel()
+	_, objects, _ := tapetum(t, "", "plan", "-f", wideFile(t), "--policy", policyFile(t, "{topology: Multi}"), "-o", "yaml")
+	goal, err := dump.Read("goal", []byte(objects))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if len(goal.Filters) != 1 || goal.Filters[0].Name != "tapetum-one-hop" || !calico.ManagedByUs(&goal.Filters[0]) || len(goal.Filters[0].Spec.ImportV4) == 0 {
+		t.Fatalf("filters: %+v\n%s", goal.Filters, objects)
+	}
+	for i := range goal.Peers {
+		for _, name := range goal.Peers[i].Spec.Filters {
+			if name != goal.Filters[0].Name {
+				t.Errorf("%s names filter %s, which is not printed", goal.Peers[i].Name, name)
+			}
 		}
 	}
 }

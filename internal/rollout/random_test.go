@@ -17,9 +17,9 @@ import (
 // cluster comes to rest. A failure prints its seed; TAPETUM_SEED runs one seed,
 // TAPETUM_SEEDS more of them.
 func TestRandomHistories(t *testing.T) {
-	first, count := uint64(1), 24
+	first, count := uint64(1), 12
 	if testing.Short() {
-		count = 6
+		count = 4
 	}
 	if n, err := strconv.Atoi(os.Getenv("TAPETUM_SEEDS")); err == nil {
 		count = n

@@ -22,7 +22,7 @@ func (p *multiPlanner) catchAll(d *draft) []string {
 	rank := func(s int) int {
 		_, serves := d.all[s].node.Labels[v1alpha1.ServesLabelPrefix+GroupAll]
 		switch {
-		case tierOf(d.all[s].node) == "":
+		case d.fresh, tierOf(d.all[s].node) == "":
 			return 1
 		case serves:
 			return 0

@@ -25,6 +25,10 @@ func multi(request Request, f *field, plan *Plan) {
 	least := sizer.least(&request.Spec, plan)
 	p.may = p.mayGroup()
 	p.want = sizer.size(least, p.may)
+	if d := p.underway(least, sizer.most); d != nil {
+		p.finish(d)
+		return
+	}
 	p.carryOut(p.grown(least, sizer.most), sizer.most)
 }
 
@@ -157,19 +161,10 @@ func (p *multiPlanner) carryOut(m, most int) {
 // finish writes the draft into the plan.
 func (p *multiPlanner) finish(d *draft) {
 	plan := p.plan
-	serves := map[string][]string{}
-	for g, group := range d.partition.groups {
-		for _, s := range d.a.groups[g].by {
-			serves[d.all[s].node.Name] = append(serves[d.all[s].node.Name], group.Name)
-		}
-	}
-	for _, name := range p.catchAll(d) {
-		serves[name] = append(serves[name], GroupAll)
-	}
+	serves := p.serves(d)
 	given := ownIDs(p.request, d.kept, d.chosen)
 	for i, c := range slices.Concat(d.kept, d.chosen) {
 		groups := serves[c.node.Name]
-		slices.Sort(groups)
 		plan.Reflectors = append(plan.Reflectors, Reflector{
 			Node: c.node.Name, Zone: c.zone, ClusterID: given[i], Tier: TierMulti, Serves: groups,
 		})

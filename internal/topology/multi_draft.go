@@ -16,6 +16,8 @@ type draft struct {
 	a         *assignment
 	// lost: a group lacks some of the reflectors that it had.
 	lost bool
+	// fresh: planned as if none of them stood.
+	fresh bool
 }
 
 func (p *multiPlanner) draft(m int) *draft {

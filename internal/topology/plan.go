@@ -31,6 +31,9 @@ const GroupAll = "all"
 const (
 	// ClockScaleDown: since when fewer reflectors would do.
 	ClockScaleDown = "ScaleDown"
+	// ClockDesign plus the name of a block design: since when a change to it has been
+	// under way in Quorum.
+	ClockDesign = "Design/"
 	// ClockMeshReturn: since when the cluster has been small enough for the mesh.
 	ClockMeshReturn = "MeshReturn"
 )

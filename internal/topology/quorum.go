@@ -103,11 +103,15 @@ func (q *quorumPlanner) fits(d *design, nodes int) bool {
 	return q.meets(d) && d.points-1+(nodes*d.block+d.points-1)/d.points <= q.sessions
 }
 
-// choose finds the design: the one that stands as long as it fits, else the smallest
-// that also survives the loss of any zone, else the smallest. nil where none fits; the
-// plan then has the problem.
+// choose finds the design: the one that a change under way leads to, else the one that
+// stands, as long as it fits, else the smallest that also survives the loss of any zone,
+// else the smallest. nil where none fits; the plan then has the problem.
 func (q *quorumPlanner) choose() *quorumResult {
 	stands := q.standingDesign()
+	if result := q.underWay(stands); result != nil {
+		q.remember(result.d)
+		return result
+	}
 	if stands != nil && q.fits(stands, q.plan.Nodes) && stands.points >= q.floor() {
 		result := q.make(stands)
 		if result.most <= q.sessions && !q.shrinks(stands) {
@@ -115,6 +119,7 @@ func (q *quorumPlanner) choose() *quorumResult {
 		}
 	}
 	if result := q.search(); result != nil {
+		q.remember(result.d)
 		return result
 	}
 	q.refuse()

@@ -62,6 +62,8 @@ func cut(request Request, reflectors map[string]bool, want map[string]int, full,
 
 type shard struct {
 	name, zone string
+	// number in its zone; 0 where the name is not one of ours.
+	number int
 	// members includes nodes that do not speak BGP yet; size does not.
 	members, size int
 }
@@ -101,7 +103,8 @@ func (s *sharder) read(reflectors map[string]bool) []*inventory.Node {
 		s.homes[node.Name] = name
 		at := s.byName[name]
 		if at == nil {
-			at = &shard{name: name}
+			_, number, _ := parseShard(name)
+			at = &shard{name: name, number: number}
 			s.byName[name] = at
 			votes[name] = map[string]int{}
 		}
@@ -147,13 +150,19 @@ func (s *shard) add(node *inventory.Node) {
 	}
 }
 
-// place finds the shard with the fewest members; the first by number where several
-// have as few.
+// before tells whether the next client goes here rather than there: where there are
+// fewer members; by number where there are as many, and not in the order in which they
+// were read or opened, or a plan halfway carried out would deal out the rest otherwise.
+func (s *shard) before(other *shard) bool {
+	return cmp.Or(cmp.Compare(s.members, other.members), cmp.Compare(s.number, other.number), cmp.Compare(s.name, other.name)) < 0
+}
+
+// place finds the shard with the fewest members.
 func (s *sharder) place(node *inventory.Node) {
 	zone := node.Labels[s.request.Spec.ZoneLabel]
 	var best *shard
 	for _, at := range s.byZone[zone] {
-		if best == nil || at.members < best.members {
+		if best == nil || at.before(best) {
 			best = at
 		}
 	}
@@ -170,7 +179,7 @@ func (s *sharder) open(zone string) *shard {
 	for n := 1; ; n++ {
 		name := shardName(zone, n)
 		if s.byName[name] == nil && !s.reserved[name] {
-			at := &shard{name: name, zone: zone}
+			at := &shard{name: name, zone: zone, number: n}
 			s.byName[name] = at
 			s.byZone[zone] = append(s.byZone[zone], at)
 			return at

@@ -116,7 +116,13 @@ func TestShards(t *testing.T) {
 			nodes := cluster(9, 1)
 			withHome(nodes, "zone-a-2", "node-0000", "node-0001", "node-0002", "node-0003")
 			return nodes
-		}, nil, map[string]int{"zone-a": 2}, 10, "zone-a-1:4 zone-a-2:5", nil},
+		}, nil, map[string]int{"zone-a": 2}, 10, "zone-a-1:5 zone-a-2:4", nil},
+		{"among equals the first by number", func() []inventory.Node {
+			nodes := cluster(3, 1)
+			withHome(nodes, "zone-a-10", "node-0000")
+			withHome(nodes, "zone-a-2", "node-0001")
+			return nodes
+		}, nil, map[string]int{"zone-a": 2}, 10, "zone-a-10:1 zone-a-2:2", nil},
 		{"the lowest number that is free", func() []inventory.Node {
 			nodes := cluster(3, 1)
 			withHome(nodes, "zone-a-1", "node-0000")
