@@ -3,8 +3,9 @@ package bgp
 import "slices"
 
 // SurvivesReflectors tells whether all living nodes keep a route to each other
-// whichever up to f reflectors are lost. It tries all combinations. Where there
-// are no reflectors there is none to lose.
+// whichever up to f reflectors are lost. It tries all combinations
+// where there are not too many (maxChoices); else it says no unless every two nodes
+// share more than f reflectors. Where there are no reflectors there is none to lose.
 func (n *Network) SurvivesReflectors(f int) bool {
 	return n.margin(n.living(nil), nil, f) == f
 }
@@ -22,11 +23,33 @@ func (n *Network) margin(living []int32, ends set, f int) int {
 		return -1
 	}
 	for j := 1; j <= min(f, len(l.reflectors)); j++ {
+		if tooMany(len(l.reflectors), j) {
+			if l.plenty(f) {
+				return f
+			}
+			return j - 1
+		}
 		if !l.withstands(used, l.reflectors, j) {
 			return j - 1
 		}
 	}
 	return f
+}
+
+// maxChoices bounds how many choices of lost reflectors are tried one by one: two of
+// up to 141, three of up to 40.
+const maxChoices = 10_000
+
+// tooMany tells whether there are more choices of f of m than are tried.
+func tooMany(m, f int) bool {
+	choices := 1
+	for i := range f {
+		choices = choices * (m - i) / (i + 1)
+		if choices > maxChoices {
+			return true
+		}
+	}
+	return false
 }
 
 // losses tries the loss of reflectors. It looks again only at those sources whose

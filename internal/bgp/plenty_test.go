@@ -1,0 +1,50 @@
+package bgp
+
+import (
+	"testing"
+	"time"
+
+	"pgregory.net/rapid"
+)
+
+// The short cut says yes only where trying all choices does.
+func TestPlentyIsEnough(t *testing.T) {
+	checkOften(t, func(t *rapid.T) {
+		n := Build(drawInput(t, 7))
+		f := rapid.IntRange(1, 3).Draw(t, "f")
+		l := newLosses(n, n.living(nil), nil)
+		if len(l.reflectors) == 0 || !l.plenty(f) {
+			return
+		}
+		used := make([]set, n.roles.count())
+		if !l.complete(used, nowhere) {
+			t.Fatal("a route is missing with all reflectors there")
+		}
+		for lost := 1; lost <= min(f, len(l.reflectors)); lost++ {
+			if !l.withstands(used, l.reflectors, lost) {
+				t.Fatalf("the loss of %d reflectors takes a route away", lost)
+			}
+		}
+	})
+}
+
+// Many reflectors, and many that may fail, must not take for ever. What it says of
+// them is right for one ID with all clients on all, and no where it is not known.
+func TestManyFailures(t *testing.T) {
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		single := Build(singleLike(120, 60))
+		if !single.SurvivesReflectors(10) {
+			t.Error("60 reflectors with every client on each survive the loss of 10")
+		}
+		if Build(multiLike(400, 40, 3)).SurvivesReflectors(10) {
+			t.Error("three homes do not survive the loss of 10")
+		}
+	}()
+	select {
+	case <-done:
+	case <-time.After(2 * time.Minute):
+		t.Fatal("no end in sight")
+	}
+}
