@@ -60,7 +60,7 @@ func read(from string) ([]byte, error) {
 	var out bytes.Buffer
 	for _, args := range [][]string{
 		{"test", "-run", "^$", "-bench", "^Benchmark(Event|Proof)$", "-timeout", "30m", "./internal/simulate"},
-		{"test", "-run", "^$", "-bench", "^BenchmarkPass$", "-timeout", "30m", "./internal/controller"},
+		{"test", "-run", "^$", "-bench", "^Benchmark(Pass|ControllerMemory)$", "-timeout", "30m", "./internal/controller"},
 	} {
 		command := exec.Command("go", args...)
 		command.Stdout, command.Stderr = io.MultiWriter(&out, os.Stdout), os.Stderr
