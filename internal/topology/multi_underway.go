@@ -23,6 +23,21 @@ func (p *multiPlanner) underway(least, most int) *draft {
 	if len(p.f.kept) == 0 || len(coming) == 0 || len(p.f.stopgaps) > 0 || m < least || m > most {
 		return nil
 	}
+	d := p.anew(coming, m)
+	serves := p.serves(d)
+	for _, c := range d.kept {
+		if tierOf(c.node) != TierMulti || !slices.Equal(servedBy(c.node), serves[c.node.Name]) {
+			return nil
+		}
+	}
+	if d.over(&p.request.Spec) > 0 {
+		return nil
+	}
+	return d
+}
+
+// anew is the draft from nothing with those that stand and those to come.
+func (p *multiPlanner) anew(coming []candidate, m int) *draft {
 	d := &draft{kept: slices.Clone(p.f.kept), chosen: coming, leaving: maps.Clone(p.f.leaving), fresh: true}
 	d.all = slices.Concat(d.kept, d.chosen)
 	slices.SortFunc(d.all, func(a, b candidate) int {
@@ -37,15 +52,6 @@ func (p *multiPlanner) underway(least, most int) *draft {
 		d.a.servers = append(d.a.servers, server{zone: c.zone})
 	}
 	d.a.assign(int(p.request.Spec.Limits.SessionsPerReflector) - m + 1)
-	serves := p.serves(d)
-	for _, c := range d.kept {
-		if tierOf(c.node) != TierMulti || !slices.Equal(servedBy(c.node), serves[c.node.Name]) {
-			return nil
-		}
-	}
-	if d.over(&p.request.Spec) > 0 {
-		return nil
-	}
 	return d
 }
 
