@@ -5,10 +5,9 @@ package topology
 //
 // The search alone would not stay with it: the homes that have been written are those
 // of its shards, and by these another that was over the limit of sessions, or the one
-// that stands, may be just below it. Nor do the labels always tell it: a design of fewer
-// points, which may have far fewer sessions, takes the place of one of more that the
-// cluster has outgrown.
-// Where nothing stands and no home is written nothing is lost by searching again.
+// that stands, may be just below it. Nor do the labels always tell it: a design of fewer points, which may have
+// far fewer sessions, takes the place of one of more that the cluster has outgrown.
+// Before anything has been written nothing is lost by searching again.
 func (q *quorumPlanner) underWay(stands *design) *quorumResult {
 	if stands == nil && !homesStand(q.request.Nodes) {
 		return nil
