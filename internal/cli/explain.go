@@ -7,7 +7,6 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"tapetum.dev/tapetum/api/v1alpha1"
 	"tapetum.dev/tapetum/internal/bgp"
 	"tapetum.dev/tapetum/internal/dump"
 	"tapetum.dev/tapetum/internal/inventory"
@@ -26,7 +25,7 @@ func newExplainCommand() *cobra.Command {
 
 func newExplainTopologyCommand() *cobra.Command {
 	var input inputFlags
-	var policyFile string
+	var policyFile policyFlag
 	cmd := &cobra.Command{
 		Use:   "topology",
 		Short: "Say which topology the policy makes of the cluster, why, and from how many nodes on another",
@@ -41,17 +40,14 @@ made of is in docs/policy.md.`,
 	}
 	output := addOutput(cmd, formatTable, formatJSON, formatYAML)
 	input.add(cmd)
-	cmd.Flags().StringVar(&policyFile, "policy", "", "`file` with a RouteReflectorAutoscaler")
+	policyFile.add(cmd)
 	cmd.RunE = func(cmd *cobra.Command, _ []string) error {
 		if err := output.check(); err != nil {
 			return err
 		}
-		policy := (*v1alpha1.RouteReflectorAutoscaler)(nil)
-		if policyFile != "" {
-			var err error
-			if policy, err = readPolicyFile(policyFile); err != nil {
-				return err
-			}
+		policy, err := policyFile.read()
+		if err != nil {
+			return err
 		}
 		cluster, err := input.read(cmd)
 		if err != nil {

@@ -3,6 +3,7 @@ package cli
 import (
 	"context"
 	"errors"
+	"fmt"
 	"io"
 	"os"
 	"time"
@@ -34,29 +35,39 @@ Exit code 0: no ordinary node lost a route. 1: one did, or the story got stuck.
 2: it could not be played.`,
 		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			chosen := ""
-			if f := cmd.Flag("dir"); f != nil && f.Changed {
-				chosen = f.Value.String()
-			}
-			return runDemo(cmd.Context(), flags, chosen, cmd.OutOrStdout())
+			return flags.play(cmd, "demo", func(o demo.Options) error {
+				_, err := demo.Run(cmd.Context(), o)
+				return err
+			})
 		},
 	}
 	flags.add(cmd)
-	f := cmd.Flags()
-	f.BoolVar(&flags.plain, "plain", false, "plain lines for a log; so too where the output is no terminal")
-	f.BoolVar(&flags.keep, "keep", false, "leave everything up after the story, until Ctrl-C")
-	f.StringVar(&flags.report, "report", "", "`file` for the result as JSON")
-	f.DurationVar(&flags.timeout, "timeout", 5*time.Minute, "longest `time` that an event may take")
+	flags.addStory(cmd, "an event", 5*time.Minute)
 	return cmd
 }
 
-func runDemo(ctx context.Context, flags demoFlags, dir string, out io.Writer) (err error) {
-	base, err := flags.options(dir)
+// addStory adds the flags of a story that is played in a lab. part is what may take
+// so long at most.
+func (f *demoFlags) addStory(cmd *cobra.Command, part string, timeout time.Duration) {
+	flags := cmd.Flags()
+	flags.BoolVar(&f.plain, "plain", false, "plain lines for a log; so too where the output is no terminal")
+	flags.BoolVar(&f.keep, "keep", false, "leave everything up at the end, until Ctrl-C")
+	flags.StringVar(&f.report, "report", "", "`file` for the result as JSON")
+	flags.DurationVar(&f.timeout, "timeout", timeout, "longest `time` that "+part+" may take")
+}
+
+// play runs a story in a folder that no other lab uses in the meantime.
+func (f *demoFlags) play(cmd *cobra.Command, name string, story func(demo.Options) error) (err error) {
+	ctx, out, dir := cmd.Context(), cmd.OutOrStdout(), ""
+	if flag := cmd.Flag("dir"); flag != nil && flag.Changed {
+		dir = flag.Value.String()
+	}
+	base, err := f.options(dir)
 	if err != nil {
 		return err
 	}
 	if dir == "" {
-		if dir, err = os.MkdirTemp("", "tapetum-demo-"); err != nil {
+		if dir, err = os.MkdirTemp("", "tapetum-"+name+"-"); err != nil {
 			return err
 		}
 	}
@@ -70,17 +81,17 @@ func runDemo(ctx context.Context, flags demoFlags, dir string, out io.Writer) (e
 		return err
 	}
 	o := demo.Options{
-		Nodes: flags.nodes, Zones: flags.zones, Seed: flags.seed, Group: base.Group,
-		Plain: flags.plain, Keep: flags.keep, Report: flags.report, Timeout: flags.timeout,
+		Nodes: f.nodes, Zones: f.zones, Seed: f.seed, Group: base.Group,
+		Plain: f.plain, Keep: f.keep, Report: f.report, Timeout: f.timeout,
 		Dir: dir, Executable: executable, Out: out,
 	}
 	onTerminal(&o, out)
-	_, err = demo.Run(ctx, o)
+	err = story(o)
 	switch {
 	case errors.Is(err, demo.ErrLost), errors.Is(err, demo.ErrStuck):
 		return &exitError{code: exitFindings, err: err}
 	case ctx.Err() != nil && errors.Is(err, context.Canceled):
-		return &exitError{code: exitUnusable, err: errors.New("the demo was interrupted; everything is cleaned up")}
+		return &exitError{code: exitUnusable, err: fmt.Errorf("the %s was interrupted; everything is cleaned up", name)}
 	}
 	return err
 }

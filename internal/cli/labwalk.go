@@ -1,17 +1,12 @@
 package cli
 
 import (
-	"context"
-	"errors"
-	"io"
-	"os"
 	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
 
 	"tapetum.dev/tapetum/api/v1alpha1"
-	"tapetum.dev/tapetum/internal/lab"
 	"tapetum.dev/tapetum/internal/lab/demo"
 )
 
@@ -37,11 +32,10 @@ Exit code 0: no ordinary node lost a route. 1: one did, or a leg got stuck.
   tapetum lab walk --nodes 600 --from Single --to Multi`,
 		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			chosen := ""
-			if f := cmd.Flag("dir"); f != nil && f.Changed {
-				chosen = f.Value.String()
-			}
-			return runWalk(cmd.Context(), flags, chosen, cmd.OutOrStdout())
+			return flags.play(cmd, "walk", func(o demo.Options) error {
+				_, err := demo.Walk(cmd.Context(), flags.walk(o))
+				return err
+			})
 		},
 	}
 	flags.addWith(cmd, 60)
@@ -53,54 +47,21 @@ Exit code 0: no ordinary node lost a route. 1: one did, or a leg got stuck.
 	f.Int32Var(&flags.nodesPerReflector, "nodes-per-reflector", 0, "`number` for the policy (0: a sixth of the nodes)")
 	f.Int32Var(&flags.perClientRR, "reflectors-per-client", 3, "`number` for the policy")
 	f.BoolVar(&flags.dualStack, "dual-stack", false, "nodes have IPv6 addresses as well")
-	f.BoolVar(&flags.plain, "plain", false, "plain lines for a log; so too where the output is no terminal")
-	f.BoolVar(&flags.keep, "keep", false, "leave everything up after the walk, until Ctrl-C")
-	f.StringVar(&flags.report, "report", "", "`file` for the result as JSON")
-	f.DurationVar(&flags.timeout, "timeout", 15*time.Minute, "longest `time` that a leg may take")
+	flags.addStory(cmd, "a leg", 15*time.Minute)
 	return cmd
 }
 
-func runWalk(ctx context.Context, flags walkFlags, dir string, out io.Writer) (err error) {
-	base, err := flags.options(dir)
-	if err != nil {
-		return err
+// walk adds what only a walk has.
+func (f *walkFlags) walk(o demo.Options) demo.WalkOptions {
+	walk := demo.WalkOptions{
+		Options: o, Racks: f.racks, DualStack: f.dualStack, CalicoVersion: f.version,
+		From: topologyNamed(f.from), To: topologyNamed(f.to), KeepGoing: f.keepGoing,
+		NodesPerReflector: f.nodesPerReflector, ReflectorsPerClient: f.perClientRR,
 	}
-	if dir == "" {
-		if dir, err = os.MkdirTemp("", "tapetum-walk-"); err != nil {
-			return err
-		}
+	if walk.NodesPerReflector == 0 {
+		walk.NodesPerReflector = int32((f.nodes + 5) / 6) //nolint:gosec // a number of nodes
 	}
-	release, err := lab.Claim(ctx, dir)
-	if err != nil {
-		return err
-	}
-	defer func() { err = errors.Join(err, release()) }()
-	executable, err := os.Executable()
-	if err != nil {
-		return err
-	}
-	o := demo.WalkOptions{
-		Options: demo.Options{
-			Nodes: flags.nodes, Zones: flags.zones, Seed: flags.seed, Group: base.Group,
-			Plain: flags.plain, Keep: flags.keep, Report: flags.report, Timeout: flags.timeout,
-			Dir: dir, Executable: executable, Out: out,
-		},
-		Racks: flags.racks, DualStack: flags.dualStack, CalicoVersion: flags.version,
-		From: topologyNamed(flags.from), To: topologyNamed(flags.to), KeepGoing: flags.keepGoing,
-		NodesPerReflector: flags.nodesPerReflector, ReflectorsPerClient: flags.perClientRR,
-	}
-	if o.NodesPerReflector == 0 {
-		o.NodesPerReflector = int32((flags.nodes + 5) / 6) //nolint:gosec // a number of nodes
-	}
-	onTerminal(&o.Options, out)
-	_, err = demo.Walk(ctx, o)
-	switch {
-	case errors.Is(err, demo.ErrLost), errors.Is(err, demo.ErrStuck):
-		return &exitError{code: exitFindings, err: err}
-	case ctx.Err() != nil && errors.Is(err, context.Canceled):
-		return &exitError{code: exitUnusable, err: errors.New("the walk was interrupted; everything is cleaned up")}
-	}
-	return err
+	return walk
 }
 
 // topologyNamed takes a name in any case.

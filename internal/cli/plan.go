@@ -20,7 +20,7 @@ func init() { register(newPlanCommand) }
 
 func newPlanCommand() *cobra.Command {
 	var input inputFlags
-	var policyFile string
+	var policyFile policyFlag
 	cmd := &cobra.Command{
 		Use:   "plan",
 		Short: "List the steps by which a cluster would get from what stands to what a policy asks for",
@@ -39,17 +39,14 @@ mend ("reached": false in JSON). 2: the input cannot be used.`,
 	}
 	output := addOutput(cmd, formatTable, formatJSON, formatYAML)
 	input.add(cmd)
-	cmd.Flags().StringVar(&policyFile, "policy", "", "`file` with a RouteReflectorAutoscaler")
+	policyFile.add(cmd)
 	cmd.RunE = func(cmd *cobra.Command, _ []string) error {
 		if err := output.check(); err != nil {
 			return err
 		}
-		policy := (*v1alpha1.RouteReflectorAutoscaler)(nil)
-		if policyFile != "" {
-			var err error
-			if policy, err = readPolicyFile(policyFile); err != nil {
-				return err
-			}
+		policy, err := policyFile.read()
+		if err != nil {
+			return err
 		}
 		cluster, err := input.read(cmd)
 		if err != nil {

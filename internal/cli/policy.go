@@ -7,6 +7,7 @@ import (
 	"os"
 	"strings"
 
+	"github.com/spf13/cobra"
 	"sigs.k8s.io/yaml"
 
 	"tapetum.dev/tapetum/api/v1alpha1"
@@ -35,6 +36,21 @@ func policyOf(c *dump.Cluster) v1alpha1.RouteReflectorAutoscalerSpec {
 		return v1alpha1.RouteReflectorAutoscalerSpec{}.WithDefaults()
 	}
 	return c.Autoscaler.Spec.WithDefaults()
+}
+
+// policyFlag is the file of --policy; "": none.
+type policyFlag string
+
+func (p *policyFlag) add(cmd *cobra.Command) {
+	cmd.Flags().StringVar((*string)(p), "policy", "", "`file` with a RouteReflectorAutoscaler")
+}
+
+// read returns the policy; nil where there is no file.
+func (p policyFlag) read() (*v1alpha1.RouteReflectorAutoscaler, error) {
+	if p == "" {
+		return nil, nil
+	}
+	return readPolicyFile(string(p))
 }
 
 // readPolicyFile reads a RouteReflectorAutoscaler and refuses what the API server
