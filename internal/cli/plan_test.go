@@ -98,6 +98,9 @@ func TestPlanRefusesPolicies(t *testing.T) {
 		{head + "spec: {meshUpTo: -1}\n", "spec: meshUpTo and limits.reflectorFailures must not be negative"},
 		{head + "spec: {clusterID: 10.0.0.0/8}\n", `spec.clusterID is "10.0.0.0/8": want a bare IPv4 address such as 224.0.0.1`},
 		{head + "spec: {meshUpTo: many}\n", "cannot unmarshal string"},
+		// What only the schema refuses.
+		{head + "spec: {mode: Fast, limits: {reflectorFailures: 40}, scaling: {min: 0}}\n",
+			"spec.limits.reflectorFailures should be less than or equal to 10; spec.mode should be one of [Apply DryRun Paused]; spec.scaling.min should be greater than or equal to 1"},
 	}
 	for _, tt := range tests {
 		file := filepath.Join(t.TempDir(), "rra.yaml")

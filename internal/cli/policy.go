@@ -8,6 +8,7 @@ import (
 	"strings"
 
 	"github.com/spf13/cobra"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"sigs.k8s.io/yaml"
 
 	"tapetum.dev/tapetum/api/v1alpha1"
@@ -60,22 +61,35 @@ func readPolicyFile(path string) (*v1alpha1.RouteReflectorAutoscaler, error) {
 	if err != nil {
 		return nil, err
 	}
-	policy := &v1alpha1.RouteReflectorAutoscaler{}
-	if err := yaml.UnmarshalStrict(data, policy); err != nil {
-		reason := strings.TrimPrefix(strings.TrimPrefix(err.Error(), "error unmarshaling JSON: "), "while decoding JSON: ")
-		return nil, fmt.Errorf("%s: %s", path, strings.TrimPrefix(reason, "error converting YAML to JSON: "))
+	// What it is first: the fields of another kind would all be unknown.
+	var kind metav1.TypeMeta
+	if err := yaml.Unmarshal(data, &kind); err != nil {
+		return nil, fmt.Errorf("%s: %s", path, unwrapped(err))
 	}
-	if policy.Kind == "" && policy.APIVersion == "" {
+	if kind.Kind == "" && kind.APIVersion == "" {
 		return nil, fmt.Errorf("%s: holds no object: want a RouteReflectorAutoscaler of %s", path, v1alpha1.GroupVersion)
 	}
-	if policy.Kind != "RouteReflectorAutoscaler" || policy.APIVersion != v1alpha1.GroupVersion.String() {
+	if kind.Kind != "RouteReflectorAutoscaler" || kind.APIVersion != v1alpha1.GroupVersion.String() {
 		return nil, fmt.Errorf("%s: holds a %s %s: want a RouteReflectorAutoscaler of %s",
-			path, policy.APIVersion, policy.Kind, v1alpha1.GroupVersion)
+			path, kind.APIVersion, kind.Kind, v1alpha1.GroupVersion)
+	}
+	policy := &v1alpha1.RouteReflectorAutoscaler{}
+	if err := yaml.UnmarshalStrict(data, policy); err != nil {
+		return nil, fmt.Errorf("%s: %s", path, unwrapped(err))
 	}
 	if err := checkPolicy(&policy.Spec); err != nil {
 		return nil, fmt.Errorf("%s: %w", path, err)
 	}
+	if err := checkSchema(data, policy); err != nil {
+		return nil, fmt.Errorf("%s: %w", path, err)
+	}
 	return policy, nil
+}
+
+// unwrapped is what a YAML file is refused for, without the steps of reading it.
+func unwrapped(err error) string {
+	reason := strings.TrimPrefix(strings.TrimPrefix(err.Error(), "error unmarshaling JSON: "), "while decoding JSON: ")
+	return strings.TrimPrefix(reason, "error converting YAML to JSON: ")
 }
 
 // checkPolicy looks at what decides a plan. The topology is taken in any case.
