@@ -29,15 +29,10 @@ type nodeKeys struct {
 	foreignID string
 }
 
-// ownLabel tells the labels that a role consists of.
-func ownLabel(key string) bool {
-	return render.IsRoleLabel(key) || key == v1alpha1.HomeLabel || key == v1alpha1.SettledLabel
-}
-
 func keysOf(node *corev1.Node, role *rollout.NodeRole) nodeKeys {
 	keys := nodeKeys{annotations: map[string]string{}}
 	for _, key := range slices.Sorted(maps.Keys(node.Labels)) {
-		if _, wanted := role.Labels[key]; ownLabel(key) && !wanted {
+		if _, wanted := role.Labels[key]; render.IsNodeLabel(key) && !wanted {
 			keys.extraLabels = append(keys.extraLabels, key)
 			keys.sticky = keys.sticky || ownersOf(node, "f:labels", key).stays()
 		}

@@ -99,7 +99,7 @@ func (c *cluster) inForce(b *testing.B) {
 		node := &goal.Nodes[n]
 		role := rollout.NodeRole{Node: node.Name, UID: node.UID, ClusterID: node.ClusterID, Labels: map[string]string{}}
 		for key, value := range node.Labels {
-			if ownLabel(key) {
+			if render.IsNodeLabel(key) {
 				role.Labels[key] = value
 			}
 		}

@@ -6,6 +6,7 @@ import (
 
 	"tapetum.dev/tapetum/internal/bgp"
 	"tapetum.dev/tapetum/internal/calico"
+	"tapetum.dev/tapetum/internal/calico/render"
 	"tapetum.dev/tapetum/internal/inventory"
 )
 
@@ -147,7 +148,7 @@ func withRoles(nodes []inventory.Node, roles ...NodeRole) []inventory.Node {
 		if labels == nil {
 			labels = map[string]string{}
 		}
-		maps.DeleteFunc(labels, func(key, _ string) bool { return ourLabel(key) })
+		maps.DeleteFunc(labels, func(key, _ string) bool { return render.IsNodeLabel(key) })
 		maps.Copy(labels, role.Labels)
 		out[i].Labels, out[i].ClusterID = labels, role.ClusterID
 	}

@@ -117,11 +117,6 @@ func homeLabels(labels map[string]string) map[string]string {
 	return out
 }
 
-// ourLabel tells the labels of which a NodeRole is the complete list.
-func ourLabel(key string) bool {
-	return render.IsRoleLabel(key) || key == v1alpha1.HomeLabel || key == v1alpha1.SettledLabel
-}
-
 // roleStep writes a role.
 func (s *state) roleStep(name, tier, clusterID string, serves []string) *Step {
 	return &Step{

@@ -63,6 +63,12 @@ func IsRoleLabel(key string) bool {
 	return key == v1alpha1.ReflectorLabel || key == v1alpha1.RenewedLabel || strings.HasPrefix(key, v1alpha1.ServesLabelPrefix)
 }
 
+// IsNodeLabel tells the labels of nodes that are written: the role, and the group of
+// a client. A complete list of them is applied at once.
+func IsNodeLabel(key string) bool {
+	return IsRoleLabel(key) || key == v1alpha1.HomeLabel || key == v1alpha1.SettledLabel
+}
+
 // Clients is the BGPPeer that makes every node without the role a client of the
 // reflectors that serve the group. One object, whatever the number of nodes, for
 // both address families.
