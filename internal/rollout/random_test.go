@@ -17,10 +17,18 @@ import (
 // cluster comes to rest. A failure prints its seed; TAPETUM_SEED runs one seed,
 // TAPETUM_SEEDS more of them.
 func TestRandomHistories(t *testing.T) {
-	first, count := uint64(1), 12
+	count := 12
 	if testing.Short() {
 		count = 4
 	}
+	forSeeds(t, count, func(t *testing.T, seed uint64) {
+		history{newVirtual(t, seed, 12+int(seed%3)*8, 1+int(seed%4)), rand.New(rand.NewPCG(seed, 1))}.play()
+	})
+}
+
+// forSeeds runs a test for so many seeds, or those that the environment asks for.
+func forSeeds(t *testing.T, count int, test func(*testing.T, uint64)) {
+	first := uint64(1)
 	if n, err := strconv.Atoi(os.Getenv("TAPETUM_SEEDS")); err == nil {
 		count = n
 	}
@@ -30,7 +38,7 @@ func TestRandomHistories(t *testing.T) {
 	for seed := first; seed < first+uint64(count); seed++ {
 		t.Run(fmt.Sprintf("seed %d", seed), func(t *testing.T) {
 			t.Parallel()
-			history{newVirtual(t, seed, 12+int(seed%3)*8, 1+int(seed%4)), rand.New(rand.NewPCG(seed, 1))}.play()
+			test(t, seed)
 		})
 	}
 }
@@ -54,21 +62,30 @@ func (h history) play() {
 		// within the default.
 		s.Limits.PathsPerRoute = 60
 	})
+	h.events(90, h.event)
+}
+
+// events lets twelve things happen, one up to so many seconds after the other, often
+// before the last one has settled. In the end everything that is broken comes back,
+// changes are made to the policy, and the cluster must come to rest.
+func (h history) events(seconds int, event func() string, changes ...change) {
 	var told []string
 	for range 12 {
-		told = append(told, fmt.Sprintf("%s %s", h.now.Format("15:04:05"), h.event()))
+		told = append(told, fmt.Sprintf("%s %s", h.now.Format("15:04:05"), event()))
 		h.sync()
-		h.runFor(time.Duration(h.rng.IntN(90)) * time.Second)
+		h.runFor(time.Duration(h.rng.IntN(seconds)) * time.Second)
 		if account := h.fabric.Account(); account.Ordinary.RouteTime > 0 {
 			h.t.Fatalf("ordinary nodes lost %+v after:\n%v\nsteps:\n%s", account.Ordinary, told, h.story())
 		}
 	}
-	// Everything that is broken comes back, and the cluster must come to rest.
 	for name := range h.dead {
 		h.revive(name)
 	}
 	for i := range h.nodes {
 		h.nodes[i].Unschedulable = false
+	}
+	if len(changes) > 0 {
+		h.set(changes...)
 	}
 	h.sync()
 	h.run(30 * time.Minute)

@@ -4,9 +4,7 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"net/netip"
-	"os"
 	"slices"
-	"strconv"
 	"testing"
 	"time"
 
@@ -19,19 +17,9 @@ import (
 // the middle of a rollout, undo what was written, and nodes join again under their
 // names. TAPETUM_SEED runs one seed, TAPETUM_SEEDS more of them.
 func TestMeddledHistories(t *testing.T) {
-	first, count := uint64(1), 10
-	if n, err := strconv.Atoi(os.Getenv("TAPETUM_SEEDS")); err == nil {
-		count = n
-	}
-	if seed, err := strconv.ParseUint(os.Getenv("TAPETUM_SEED"), 10, 64); err == nil {
-		first, count = seed, 1
-	}
-	for seed := first; seed < first+uint64(count); seed++ {
-		t.Run(fmt.Sprintf("seed %d", seed), func(t *testing.T) {
-			t.Parallel()
-			meddled{history{newVirtual(t, seed, 12+int(seed%3)*4, 1+int(seed%4)), rand.New(rand.NewPCG(seed, 2))}}.play()
-		})
-	}
+	forSeeds(t, 10, func(t *testing.T, seed uint64) {
+		meddled{history{newVirtual(t, seed, 12+int(seed%3)*4, 1+int(seed%4)), rand.New(rand.NewPCG(seed, 2))}}.play()
+	})
 }
 
 type meddled struct{ history }
@@ -40,30 +28,9 @@ func (m meddled) play() {
 	m.set(ratio(6), single, func(s *v1alpha1.RouteReflectorAutoscalerSpec) { s.Scaling.Max = 4 })
 	m.run(10 * time.Minute)
 	m.reset()
-	var told []string
-	for range 12 {
-		told = append(told, fmt.Sprintf("%s %s", m.now.Format("15:04:05"), m.meddle()))
-		m.sync()
-		m.runFor(time.Duration(m.rng.IntN(60)) * time.Second)
-		if account := m.fabric.Account(); account.Ordinary.RouteTime > 0 {
-			m.t.Fatalf("ordinary nodes lost %+v after:\n%v\nsteps:\n%s", account.Ordinary, told, m.story())
-		}
-	}
-	for name := range m.dead {
-		m.revive(name)
-	}
-	for i := range m.nodes {
-		m.nodes[i].Unschedulable = false
-	}
-	m.set(func(s *v1alpha1.RouteReflectorAutoscalerSpec) {
+	m.events(60, m.meddle, func(s *v1alpha1.RouteReflectorAutoscalerSpec) {
 		s.Mode, s.Placement.Exclude, s.NodeMesh = v1alpha1.ModeApply, nil, v1alpha1.NodeMeshManaged
 	})
-	m.sync()
-	m.run(30 * time.Minute)
-	m.noLoss()
-	if m.t.Failed() {
-		m.t.Logf("events:\n%v", told)
-	}
 }
 
 // meddle does one thing, and tells what.
