@@ -115,7 +115,7 @@ func report(b *testing.B, s *simulate.Settled, change simulate.Change) {
 }
 
 // BenchmarkProof is the oracle's: to build the network and compute its promise, and to
-// prove a step (the oldest reflector's groups given to another one).
+// prove a step (another BGPPeer that says the same as one that stands).
 func BenchmarkProof(b *testing.B) {
 	for _, size := range benchSizes {
 		settled := simulate.Settle(benchNodes(size), benchPolicy(size), benchNow)
