@@ -91,8 +91,12 @@ func roleOf(node *inventory.Node) *plainMeta {
 	if len(meta.Labels) == 0 {
 		return nil
 	}
+	meta.Annotations = map[string]string{}
 	if node.ClusterID != "" {
-		meta.Annotations = map[string]string{v1alpha1.ClusterIDAnnotation: node.ClusterID}
+		meta.Annotations[v1alpha1.ClusterIDAnnotation] = node.ClusterID
+	}
+	for _, key := range node.Protected {
+		meta.Annotations[key] = inventory.Protection
 	}
 	return meta
 }

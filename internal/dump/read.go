@@ -21,7 +21,7 @@ func Read(file string, data []byte) (*Cluster, error) {
 		return nil, &Error{File: file, Reason: "is empty: has kubectl failed?"}
 	}
 	c := newCollection(file)
-	if text[len(text)-len(bytes.TrimLeft(text, " \t\r\n"))] == '{' {
+	if isJSON(text) {
 		err = c.readJSON(text)
 	} else {
 		err = c.readYAML(text)
@@ -33,6 +33,14 @@ func Read(file string, data []byte) (*Cluster, error) {
 		return nil, &Error{File: file, Line: 1, Reason: "holds no object: give it what kubectl prints with -o yaml or -o json"}
 	}
 	return c.cluster(), nil
+}
+
+// isJSON: an object whose first key is quoted. YAML may begin with a brace too, but
+// nobody quotes its keys.
+func isJSON(text []byte) bool {
+	inside, object := bytes.CutPrefix(bytes.TrimLeft(text, " \t\r\n"), []byte("{"))
+	inside = bytes.TrimLeft(inside, " \t\r\n")
+	return object && (len(inside) == 0 || inside[0] == '"' || inside[0] == '}')
 }
 
 // plain takes the byte order mark off, and turns UTF-16, which PowerShell writes

@@ -345,3 +345,18 @@ func TestErrors(t *testing.T) {
 		})
 	}
 }
+
+// YAML in flow style begins as JSON does.
+func TestReadFlowStyle(t *testing.T) {
+	t.Parallel()
+	for _, text := range []string{
+		"{kind: Node, apiVersion: v1, metadata: {name: a}}\n",
+		"  {\n  kind: Node, apiVersion: v1, metadata: {name: a}}\n---\nkind: Node\napiVersion: v1\nmetadata: {name: b}\n",
+		`{"kind": "Node", "apiVersion": "v1", "metadata": {"name": "a"}}`,
+	} {
+		cluster, err := Read("dump", []byte(text))
+		if err != nil || len(cluster.Nodes) == 0 || cluster.Nodes[0].Name != "a" {
+			t.Errorf("%s: %+v, %v", text, cluster, err)
+		}
+	}
+}
