@@ -263,6 +263,29 @@ func (a *assignment) apply(m transfer) {
 	a.servers[m.to].load += group.size
 }
 
+// idlest is the server that has the fewest clients, without those that have the group
+// already; -1 where the group would give it more than its share and than any other has.
+func (a *assignment) idlest(g int) int {
+	loads, sum := make([]int, len(a.servers)), a.groups[g].size
+	for i := range a.groups {
+		for _, s := range a.groups[i].by {
+			loads[s] += a.groups[i].size
+			sum += a.groups[i].size
+		}
+	}
+	best := -1
+	for s := range loads {
+		if !slices.Contains(a.groups[g].by, s) && (best < 0 || loads[s] < loads[best]) {
+			best = s
+		}
+	}
+	share := (sum + len(loads) - 1) / len(loads) * 23 / 20
+	if best < 0 || loads[best]+a.groups[g].size > max(share, slices.Max(loads)) {
+		return -1
+	}
+	return best
+}
+
 // mean is the number of clients a server, rounded up.
 func (a *assignment) mean() int {
 	sum := 0

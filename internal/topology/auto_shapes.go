@@ -38,7 +38,7 @@ func (s *shape) judge(spec *v1alpha1.RouteReflectorAutoscalerSpec, c *counts) {
 	case s.reflectors > most:
 		s.problem, s.outgrown = fmt.Sprintf("needs %d route reflectors, scaling.max allows %d", s.reflectors, most), true
 	case s.reflectors > c.able:
-		s.problem = fmt.Sprintf("needs %d route reflectors, only %d nodes can be one", s.reflectors, c.able)
+		s.problem = fmt.Sprintf("needs %d route reflectors, only %d %s can be one", s.reflectors, c.able, some(c.able, "node", "nodes"))
 	case s.degree > limit:
 		s.problem = fmt.Sprintf("needs %s sessions a route reflector, %s are allowed", thousands(s.degree), thousands(limit))
 		s.outgrown = true
@@ -84,7 +84,7 @@ func multiShape(spec *v1alpha1.RouteReflectorAutoscalerSpec, c *counts, support 
 	least := max(Count(spec.Scaling, c.nodes), k)
 	m, _ := smallest(c.nodes, k, int(spec.Limits.SessionsPerReflector), least, int(spec.Scaling.Max))
 	if m > c.filtering {
-		return no("needs %d route reflectors, only %d nodes can be one and carry the tag filter", m, c.filtering)
+		return no("needs %d route reflectors, only %d %s can be one and carry the tag filter", m, c.filtering, some(c.filtering, "node", "nodes"))
 	}
 	m, groups, writes := multiGroups(spec, c, k, m)
 	return shape{
@@ -199,7 +199,7 @@ func hierarchyShape(spec *v1alpha1.RouteReflectorAutoscalerSpec, c *counts) shap
 		s.degree = max(s.degree, (max(rack.nodes-each, 0)+shards-1)/shards+each)
 	}
 	if s.groups == 0 {
-		return no("has no rack with more than %d nodes that can be route reflectors", each)
+		return no("has no rack with more than %d %s that can be route reflectors", each, some(each, "node", "nodes"))
 	}
 	s.ownRoutes = each * s.groups
 	s.reflectors = s.ownRoutes + each

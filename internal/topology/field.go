@@ -24,6 +24,8 @@ type field struct {
 	stopgaps []candidate
 	// candidates are the nodes that could become reflectors, the best first.
 	candidates []candidate
+	// reserve are those that could but were lost as reflectors not long ago.
+	reserve []candidate
 	// leaving tells why a standing reflector cannot stay.
 	leaving    map[string]string
 	ineligible map[string]int
@@ -36,9 +38,13 @@ type candidate struct {
 	zone   string
 	weight int
 	load   int
-	// pinned by the policy; chosen by an earlier pass.
-	pinned, chosen bool
+	// pinned by the policy; chosen by an earlier pass. Neither counts where a node is
+	// unreliable.
+	pinned, chosen, unreliable bool
 }
+
+// unreliableReason is why such a node is not chosen, and does not stay.
+const unreliableReason = "was lost as a route reflector and has not been ready for an hour since"
 
 func newField(request Request, rules *inventory.Rules) *field {
 	f := &field{
@@ -55,6 +61,12 @@ func newField(request Request, rules *inventory.Rules) *field {
 			continue
 		}
 		reason, usable := rules.Unkeepable(node, request.Now)
+		if failed := request.Failed[name]; failed != "" {
+			reason, usable = failed, false
+		}
+		if _, unreliable := request.Unreliable[name]; unreliable && reason == "" {
+			reason = unreliableReason
+		}
 		switch {
 		case reason == "":
 			f.kept = append(f.kept, f.candidate(node, rules))
@@ -74,7 +86,13 @@ func newField(request Request, rules *inventory.Rules) *field {
 			f.ineligible[reason]++
 			continue
 		}
-		f.candidates = append(f.candidates, f.candidate(node, rules))
+		c := f.candidate(node, rules)
+		if c.unreliable {
+			f.ineligible[unreliableReason]++
+			f.reserve = append(f.reserve, c)
+			continue
+		}
+		f.candidates = append(f.candidates, c)
 	}
 	slices.SortFunc(f.candidates, f.compare)
 	return f
@@ -84,16 +102,32 @@ func newField(request Request, rules *inventory.Rules) *field {
 func (f *field) copy() *field {
 	out := *f
 	out.kept, out.stopgaps, out.candidates = slices.Clone(f.kept), slices.Clone(f.stopgaps), slices.Clone(f.candidates)
+	out.reserve = slices.Clone(f.reserve)
 	out.leaving, out.ineligible = maps.Clone(f.leaving), maps.Clone(f.ineligible)
 	return &out
 }
 
 func (f *field) candidate(node *inventory.Node, rules *inventory.Rules) candidate {
+	_, unreliable := f.request.Unreliable[node.Name]
 	return candidate{
 		node: node, zone: node.Labels[f.request.Spec.ZoneLabel], weight: rules.Weight(node),
 		load:   f.load(node.Name),
-		pinned: f.pinned[node.Name], chosen: f.chosen[node.Name],
+		pinned: f.pinned[node.Name] && !unreliable, chosen: f.chosen[node.Name] && !unreliable,
+		unreliable: unreliable,
 	}
+}
+
+// callReserve lets the unreliable nodes be chosen too, after all others. It tells
+// whether there are any.
+func (f *field) callReserve() bool {
+	if len(f.reserve) == 0 {
+		return false
+	}
+	f.candidates = append(f.candidates, f.reserve...)
+	f.reserve = nil
+	delete(f.ineligible, unreliableReason)
+	slices.SortFunc(f.candidates, f.compare)
+	return true
 }
 
 func (f *field) empty() bool { return len(f.kept)+len(f.stopgaps)+len(f.candidates) == 0 }
@@ -102,6 +136,9 @@ func (f *field) empty() bool { return len(f.kept)+len(f.stopgaps)+len(f.candidat
 // weight, then the least load, then the newest kubelet and image (the oldest are
 // rolled next), then the older node, then the name.
 func (f *field) compare(a, b candidate) int {
+	if a.unreliable != b.unreliable {
+		return compareBool(a.unreliable, b.unreliable)
+	}
 	if a.pinned != b.pinned {
 		return -compareBool(a.pinned, b.pinned)
 	}
@@ -160,6 +197,7 @@ func (f *field) only(why func(node string) string) {
 	f.kept = filter(f.kept, func(name, reason string) { f.leaving[name] = reason })
 	f.stopgaps = filter(f.stopgaps, func(name, reason string) { f.leaving[name] = reason })
 	f.candidates = filter(f.candidates, func(_, reason string) { f.ineligible[reason]++ })
+	f.reserve = filter(f.reserve, func(_, reason string) { f.ineligible[reason]++ })
 }
 
 func set(names []string) map[string]bool {

@@ -4,6 +4,9 @@ import (
 	"fmt"
 	"os"
 	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
 
 	"tapetum.dev/tapetum/internal/topology"
 )
@@ -53,6 +56,42 @@ func TestGrowth(t *testing.T) {
 					step()
 				}
 				w.enough(t, &plan, k)
+			})
+		}
+	}
+}
+
+// TestGrowthPlansAreFixedPoints lets a cluster grow and shrink in uneven zones: whatever
+// comes of a step is planned again as it is.
+func TestGrowthPlansAreFixedPoints(t *testing.T) {
+	t.Parallel()
+	for _, kind := range topologies {
+		for _, zones := range []int{1, 3} {
+			t.Run(fmt.Sprintf("%s, %d zones", kind, zones), func(t *testing.T) {
+				w := newWorld(60, skewed(zones), shaped(kind, 1, manyPaths))
+				w.request.Spec.Limits.SessionsPerReflector = 150
+				stays := func() {
+					want := w.settle()
+					got := w.plan()
+					if diff := cmp.Diff(essence(&want), essence(&got)); diff != "" {
+						t.Fatalf("%d nodes: a plan that is carried out changes again:\n%s%s(-want +got):\n%s",
+							len(w.request.Nodes), w.describe(&want), w.describe(&got), diff)
+					}
+					w.request.Clocks = got.Clocks
+				}
+				for len(w.request.Nodes) < 500 {
+					for range max(len(w.request.Nodes)/15, 1) {
+						w.join(skewed(zones)(w.nodes))
+					}
+					stays()
+				}
+				for len(w.request.Nodes) > 100 {
+					for range len(w.request.Nodes) / 12 {
+						w.leave(w.request.Nodes[len(w.request.Nodes)*2/3].Name)
+					}
+					w.request.Now = w.request.Now.Add(4 * time.Minute)
+					stays()
+				}
 			})
 		}
 	}

@@ -258,15 +258,16 @@ func (h *hierarchyPlanner) withinLimits() bool {
 	}
 	total, most := h.total(), int(spec.Limits.SessionsPerReflector)
 	racks := total - len(h.spine)
+	units := some(len(h.units), "rack or part of one", "racks or parts of racks")
 	if limit := int(spec.Scaling.Max); total > limit {
 		h.plan.problem(ReasonLimitExceeded,
-			"topology Hierarchy needs %d route reflectors (%d for %d racks or parts of racks, %d of the spine), scaling.max allows %d: raise it, or tell larger racks by spec.rackLabel",
-			total, racks, len(h.units), len(h.spine), limit)
+			"topology Hierarchy needs %d route reflectors (%d for %d %s, %d of the spine), scaling.max allows %d: raise it, or tell larger racks by spec.rackLabel",
+			total, racks, len(h.units), units, len(h.spine), limit)
 	}
 	if limit := int(spec.Scaling.Min); total < limit {
 		h.plan.problem(ReasonLimitExceeded,
-			"topology Hierarchy comes to %d route reflectors (%d for %d racks or parts of racks, %d of the spine), scaling.min asks for %d: lower it, or tell smaller racks by spec.rackLabel",
-			total, racks, len(h.units), len(h.spine), limit)
+			"topology Hierarchy comes to %d route reflectors (%d for %d %s, %d of the spine), scaling.min asks for %d: lower it, or tell smaller racks by spec.rackLabel",
+			total, racks, len(h.units), units, len(h.spine), limit)
 	}
 	if sessions := racks + h.loose + len(h.spine) - 1; sessions > most {
 		h.plan.problem(ReasonLimitExceeded,

@@ -222,7 +222,7 @@ func TestHierarchyRefused(t *testing.T) {
 		{"too many reflectors", many, byRack,
 			"topology Hierarchy needs 122 route reflectors (120 for 60 racks or parts of racks, 2 of the spine), scaling.max allows 100: raise it, or tell larger racks by spec.rackLabel"},
 		{"too few reflectors", []int{20}, func(s *policy) { byRack(s); s.Scaling.Min = 6 },
-			"topology Hierarchy comes to 4 route reflectors (2 for 1 racks or parts of racks, 2 of the spine), scaling.min asks for 6: lower it, or tell smaller racks by spec.rackLabel"},
+			"topology Hierarchy comes to 4 route reflectors (2 for 1 rack or part of one, 2 of the spine), scaling.min asks for 6: lower it, or tell smaller racks by spec.rackLabel"},
 		{"too many paths", []int{20}, func(s *policy) { byRack(s); s.Limits.PathsPerRoute = 7; s.Scaling.Min = 3 },
 			"topology Hierarchy: 2 reflectors a rack and on the spine (limits.reflectorFailures 1 and one more) give a client 8 paths a route, limits.pathsPerRoute allows 7; what stands stays"},
 		{"spine too busy", []int{20, 1, 1, 1, 1, 1, 1, 0, 0, 0}, func(s *policy) { byRack(s); s.Limits.SessionsPerReflector = 30 },

@@ -24,7 +24,7 @@ func multi(request Request, f *field, plan *Plan) {
 	p.tooFew(able, most)
 	least := sizer.least(&request.Spec, plan)
 	p.may = p.mayGroup()
-	p.want = sizer.size(least, p.may)
+	p.want, p.sizer = sizer.size(least, p.may), sizer
 	if d := p.underway(least, sizer.most); d != nil {
 		p.finish(d)
 		return
@@ -43,6 +43,8 @@ type multiPlanner struct {
 	k       int
 	may     grouping
 	want    size
+	// sizer found want.
+	sizer *sizer
 	// drafts that have been made, by number of reflectors.
 	drafts map[int]*draft
 	// lost: a group lacks some of the reflectors that it had.
@@ -178,14 +180,6 @@ func (p *multiPlanner) finish(d *draft) {
 	first := len(d.kept) == 0 && len(d.chosen) > 0
 	if first || slices.ContainsFunc(d.chosen, func(c candidate) bool { return !c.chosen && !c.pinned }) {
 		plan.AskLoad = p.f.asks(p.c.spread(len(d.all), p.k))
-	}
-}
-
-// promise notes what the plan cannot keep.
-func (p *multiPlanner) promise(d *draft) {
-	if zones, _ := p.c.reach(); zones > 1 && p.k > 1 && len(d.a.servers) > 1 && !p.want.apart {
-		p.plan.problem(ReasonOneZone,
-			"not every client can have route reflectors in two zones: too few nodes can be one outside the largest zone; clients of one zone lose all of theirs with it")
 	}
 }
 

@@ -42,6 +42,7 @@ func (p *multiPlanner) draft(m int) *draft {
 		// One that has nothing to serve was no better off before.
 		d.a.servers[i].fixed = d.a.servers[i].fixed || standing && tierOf(c.node) == TierMulti
 	}
+	d.giveBack(p.k)
 	for _, group := range d.a.groups {
 		d.lost = d.lost || len(group.by) > 0 && len(group.by) < min(p.k, len(d.all))
 	}
@@ -70,6 +71,26 @@ func (d *draft) stand() (some bool) {
 		d.a.servers = append(d.a.servers, s)
 	}
 	return some
+}
+
+// giveBack repairs a single label that somebody has removed by hand: one group lacks
+// one home, and there is a reflector that has room for just that. After the loss of a
+// reflector all have their share already, or there is more than one group that lacks
+// a home.
+func (d *draft) giveBack(k int) {
+	lacks, missing := -1, 0
+	for g := range d.a.groups {
+		if by := len(d.a.groups[g].by); by < min(k, len(d.all)) {
+			lacks, missing = g, missing+min(k, len(d.all))-by
+		}
+	}
+	if missing != 1 || len(d.chosen) > 0 {
+		return
+	}
+	if s := d.a.idlest(lacks); s >= 0 {
+		d.a.groups[lacks].by = append(d.a.groups[lacks].by, s)
+		d.a.servers[s].fixed = true
+	}
 }
 
 // rating tells which zones suit a reflector that replaces a lost one: above 0 those

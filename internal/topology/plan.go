@@ -31,7 +31,8 @@ const GroupAll = "all"
 const (
 	// ClockScaleDown: since when fewer reflectors would do.
 	ClockScaleDown = "ScaleDown"
-	// ClockDesign plus the name of a block design: since when a change to it has been
+	// ClockDesign plus the name of a block design, and of the one whose shards it is to
+	// have if these are not its own: since when a change to it has been
 	// under way in Quorum.
 	ClockDesign = "Design/"
 	// ClockMeshReturn: since when the cluster has been small enough for the mesh.
@@ -68,6 +69,12 @@ type Request struct {
 	// Chosen are nodes that an earlier pass has picked; they come first, so that
 	// a rollout does not change its mind between two steps.
 	Chosen []string
+	// Unreliable nodes were lost as reflectors not long ago, with the time: they are
+	// the last resort, and those that stand are replaced where others can.
+	Unreliable map[string]time.Time
+	// Failed are standing reflectors that are dead though Kubernetes does not say so yet,
+	// with the reason, such as "does not answer". They are not kept.
+	Failed map[string]string
 	// Load of candidates, see rollout.Input.
 	Load map[string]int
 	Now  time.Time
@@ -168,6 +175,7 @@ func Make(request Request) Plan {
 	plan := Plan{
 		Leaving: map[string]string{}, Ineligible: map[string]int{}, Clocks: map[string]time.Time{},
 	}
+	request.Nodes = restored(request)
 	for i := range request.Nodes {
 		if request.Nodes[i].HasBGP() && !request.Nodes[i].Deleting {
 			plan.Nodes++
@@ -184,13 +192,28 @@ func Make(request Request) Plan {
 		return plan
 	}
 	field := newField(request, rules)
-	plan.Ineligible = field.ineligible
+	empty := plan.fork()
+	plan.from(request, rules, field)
+	if plan.tooFew() && field.callReserve() {
+		plan = empty
+		plan.from(request, rules, field)
+	}
+	return plan
+}
+
+// from plans with the nodes of the field.
+func (p *Plan) from(request Request, rules *inventory.Rules, field *field) {
+	p.Ineligible = field.ineligible
 	c := survey(request, field)
-	refused := plan.attempt(request, choose(request, &c, &plan), func(try *Plan, topology v1alpha1.Topology) {
+	refused := p.attempt(request, choose(request, &c, p), func(try *Plan, topology v1alpha1.Topology) {
 		try.build(request, rules, field, topology)
 	})
-	plan.explain(request, &c, refused)
-	return plan
+	p.explain(request, &c, refused)
+}
+
+// tooFew tells whether the plan lacks nodes that can be reflectors.
+func (p *Plan) tooFew() bool {
+	return slices.ContainsFunc(p.Problems, func(problem Problem) bool { return problem.Reason == ReasonTooFewEligible })
 }
 
 // build plans one topology.

@@ -35,7 +35,7 @@ type quorumPlanner struct {
 	request Request
 	f       *field
 	plan    *Plan
-	// zones that have a node which can be a reflector, sorted.
+	// zones that have a node which can be a reflector, or is one for want of others, sorted.
 	zones []string
 	// room is how many such nodes each zone has, without stopgaps.
 	room []int
@@ -87,6 +87,8 @@ type quorumResult struct {
 	// pinned nodes took the place of these.
 	pinned []string
 	shares partition
+	// suits is the design whose shards these are; nil: d.
+	suits *design
 	// block of each group, by its name.
 	block map[string]int
 	// most is the greatest number of sessions of a reflector.
@@ -107,10 +109,14 @@ func (q *quorumPlanner) fits(d *design, nodes int) bool {
 // stands, as long as it fits, else the smallest that also survives the loss of any zone,
 // else the smallest. nil where none fits; the plan then has the problem.
 func (q *quorumPlanner) choose() *quorumResult {
-	stands := q.standingDesign()
-	if result := q.underWay(stands); result != nil {
-		q.remember(result.d)
+	all := q.standingDesigns()
+	if result := q.underWay(all); result != nil {
+		q.remember(result)
 		return result
+	}
+	var stands *design
+	if len(all) > 0 {
+		stands = all[0]
 	}
 	if stands != nil && q.fits(stands, q.plan.Nodes) && stands.points >= q.floor() {
 		result := q.make(stands)
@@ -119,15 +125,30 @@ func (q *quorumPlanner) choose() *quorumResult {
 		}
 	}
 	if result := q.search(); result != nil {
-		q.remember(result.d)
+		q.remember(result)
 		return result
 	}
-	q.refuse()
-	if stands != nil && q.meets(stands) {
-		// New clients need a home all the same.
-		return q.make(stands)
+	return q.hold(stands)
+}
+
+// hold keeps the design that stands, though no design fits. New clients need a home all
+// the same. With these homes one may fit that would have given them others: the next plan
+// would go to it, so this one does.
+func (q *quorumPlanner) hold(stands *design) *quorumResult {
+	if stands == nil || !q.meets(stands) {
+		q.refuse()
+		return nil
 	}
-	return nil
+	result := q.make(stands)
+	if q.fresh(result) {
+		if other := q.where(result).search(); other != nil && other.d != stands {
+			other.suits = stands
+			q.remember(other)
+			return other
+		}
+	}
+	q.refuse()
+	return result
 }
 
 // search is choose from nothing.
@@ -172,11 +193,16 @@ func (q *quorumPlanner) shrinks(stands *design) bool {
 		if d.points >= stands.points {
 			return false
 		}
-		if q.fits(d, q.plan.Nodes*5/4) && d.points >= q.floor() && (len(q.zones) < 2 || q.placeable(d)) {
+		if q.fits(d, q.plan.Nodes*5/4) && d.points >= q.floor() && (q.open() < 2 || q.placeable(d)) {
 			return q.plan.elapsed(q.request, ClockScaleDown)
 		}
 	}
 	return false
+}
+
+// open is in how many zones there are nodes that can be reflectors.
+func (q *quorumPlanner) open() int {
+	return len(slices.DeleteFunc(slices.Clone(q.room), func(room int) bool { return room == 0 }))
 }
 
 // placeable tells whether the zones have a place for the points such that any of
@@ -184,47 +210,6 @@ func (q *quorumPlanner) shrinks(stands *design) bool {
 func (q *quorumPlanner) placeable(d *design) bool {
 	_, ok := placePoints(d, q.room)
 	return ok
-}
-
-// make plans with the design.
-func (q *quorumPlanner) make(d *design) *quorumResult {
-	result := &quorumResult{d: d, moved: map[string]bool{}}
-	q.fill(result)
-	reflectors := map[string]bool{}
-	for _, c := range result.at {
-		if c != nil {
-			reflectors[c.node.Name] = true
-		}
-	}
-	full := max((q.sessions-d.points+1)/d.block, 1)
-	result.shares = shards(q.request, reflectors, q.shardsWanted(d), full)
-	q.deal(result)
-	return result
-}
-
-// shardsWanted divides as many shards as there are blocks over the zones by their
-// nodes.
-func (q *quorumPlanner) shardsWanted(d *design) map[string]int {
-	nodes := map[string]int{}
-	for i := range q.request.Nodes {
-		node := &q.request.Nodes[i]
-		if node.HasBGP() && !node.Deleting {
-			nodes[node.Labels[q.request.Spec.ZoneLabel]]++
-		}
-	}
-	want := map[string]int{}
-	order := slices.Sorted(maps.Keys(nodes))
-	for range d.points {
-		// The zone whose shards would be the largest (Sainte-Laguë).
-		best := ""
-		for i, zone := range order {
-			if i == 0 || nodes[zone]*(2*want[best]+1) > nodes[best]*(2*want[zone]+1) {
-				best = zone
-			}
-		}
-		want[best]++
-	}
-	return want
 }
 
 // write puts the result into the plan.
@@ -251,6 +236,22 @@ func (q *quorumPlanner) write(result *quorumResult) {
 	}
 	q.f.enroll(q.plan, roles, result.why)
 	q.plan.Groups, q.plan.Homes = result.shares.groups, result.shares.homes
+	if result.suits != nil {
+		q.reflectorsGetNone(result)
+	}
+}
+
+// reflectorsGetNone takes away the homes that nodes would have as clients of another
+// design. Who has one already keeps it.
+func (q *quorumPlanner) reflectorsGetNone(result *quorumResult) {
+	for _, c := range result.at {
+		if c == nil {
+			continue
+		}
+		if _, ok := homeOf(c.node); !ok {
+			delete(q.plan.Homes, c.node.Name)
+		}
+	}
 }
 
 func (r *quorumResult) why(name string) string {

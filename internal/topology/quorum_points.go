@@ -35,11 +35,11 @@ func pointsOf(d *design, node *inventory.Node) []int {
 	return out
 }
 
-// standingDesign is the design that the reflectors stand for; nil where there is none.
-// Halfway from one to another it is the larger, whichever has more points by now: a
-// plan to grow goes on, and one to shrink does so as it came to be, when the smaller
-// has been enough for long. That no step of a change turns it round.
-func (q *quorumPlanner) standingDesign() *design {
+// standingDesigns are those that the reflectors stand for, the one with the most points
+// first: halfway from one to another that is the one that stands, whichever has more
+// reflectors by now. A plan to grow goes on, and one to shrink does so as it came to be,
+// when the smaller has been enough for long. That no step of a change turns it round.
+func (q *quorumPlanner) standingDesigns() []*design {
 	byName := index(q.request.Nodes)
 	stands := map[string]bool{}
 	for _, name := range q.request.Standing {
@@ -54,12 +54,13 @@ func (q *quorumPlanner) standingDesign() *design {
 			}
 		}
 	}
+	var out []*design
 	for i := range slices.Backward(designs()) {
 		if d := &designs()[i]; stands[d.name()] {
-			return d
+			out = append(out, d)
 		}
 	}
-	return nil
+	return out
 }
 
 // fill finds a reflector for every point. Who stands at a point stays there, unless
@@ -264,8 +265,8 @@ func (q *quorumPlanner) refuse() {
 			q.plan.Nodes, q.over.most, q.over.d.points, q.over.d.block, q.sessions)
 	default:
 		q.plan.problem(ReasonTooFewEligible,
-			"topology Quorum: only %d nodes can be route reflectors%s, and no block design that keeps to the limits has so few; what stands stays",
-			q.able, q.others())
+			"topology Quorum: only %d %s can be route reflectors%s, and no block design that keeps to the limits has so few; what stands stays",
+			q.able, some(q.able, "node", "nodes"), q.others())
 	}
 }
 
@@ -287,8 +288,8 @@ func (q *quorumPlanner) say(result *quorumResult) {
 	}
 	if result.bad > 0 || len(zones) < 2 && q.nodeZones() > 1 {
 		q.plan.problem(ReasonZoneLoss,
-			"topology Quorum with %d route reflectors in blocks of %d does not survive the loss of any one zone: over %d zones with nodes that can be one, some blocks share reflectors of one zone only, and no design without such blocks keeps to the limits; use Multi, or let nodes of more zones be route reflectors",
-			d.points, d.block, len(zones))
+			"topology Quorum with %d route reflectors in blocks of %d does not survive the loss of any one zone: over %d %s with nodes that can be one, some blocks share reflectors of one zone only, and no design without such blocks keeps to the limits; use Multi, or let nodes of more zones be route reflectors",
+			d.points, d.block, len(zones), some(len(zones), "zone", "zones"))
 	}
 	if result.most > q.sessions {
 		q.plan.problem(ReasonLimitExceeded, "topology Quorum: a route reflector has %d sessions, limits.sessionsPerReflector allows %d",

@@ -14,8 +14,20 @@ const (
 )
 
 // meetings are what two blocks share, of each two blocks once: the loss of a zone
-// that holds all of a meeting separates the clients of two groups.
+// that holds all of a meeting separates the clients of two groups. They are not to be
+// changed: a plan asks for them many times, so they are kept.
 func (d *design) meetings() [][]int {
+	found, known := meetings.Load(d.name())
+	if !known {
+		found, _ = meetings.LoadOrStore(d.name(), d.findMeetings())
+	}
+	return found.([][]int)
+}
+
+// meetings remembers what findMeetings found, by the name of the design.
+var meetings sync.Map
+
+func (d *design) findMeetings() [][]int {
 	seen := map[string]bool{}
 	var out [][]int
 	for i, a := range d.blocks {

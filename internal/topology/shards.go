@@ -137,10 +137,20 @@ func (s *sharder) openFor(newcomers []*inventory.Node, want map[string]int) {
 		if n := want[zone]; n > 0 {
 			s.full[zone] = min(s.most, max(s.most-s.room, (clients+n-1)/n))
 		}
-		for n := count[zone] / half; n > 0 && len(s.byZone[zone]) < want[zone]; n-- {
+		for n := s.spare(zone, count[zone], half) / half; n > 0 && len(s.byZone[zone]) < want[zone]; n-- {
 			s.open(zone)
 		}
 	}
+}
+
+// spare is how many newcomers are left when the shards that stand are half full. Those
+// that the last pass has opened are not yet: the newcomers that are left are meant for
+// them, and call for no more.
+func (s *sharder) spare(zone string, newcomers, half int) int {
+	for _, at := range s.byZone[zone] {
+		newcomers -= max(half-at.members, 0)
+	}
+	return newcomers
 }
 
 func (s *shard) add(node *inventory.Node) {

@@ -19,6 +19,7 @@ func single(request Request, f *field, plan *Plan) {
 		want = available
 	}
 
+	want -= f.awaited(plan, want)
 	kept := f.kept
 	if len(kept) > want && !plan.elapsed(request, ClockScaleDown) {
 		want = len(kept)

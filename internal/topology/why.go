@@ -143,10 +143,18 @@ func (p *Plan) reasons(options []Option) []string {
 	return against
 }
 
-// counted returns "1 node" or "3,000 nodes".
+// counted returns "no nodes", "1 node" or "3,000 nodes".
 func counted(n int, noun string) string {
-	if n == 1 {
-		return "1 " + noun
+	if n == 0 {
+		return "no " + noun + "s"
 	}
-	return thousands(n) + " " + noun + "s"
+	return thousands(n) + " " + some(n, noun, noun+"s")
+}
+
+// some is the noun for so many.
+func some(n int, one, many string) string {
+	if n == 1 {
+		return one
+	}
+	return many
 }
