@@ -3,7 +3,6 @@ package e2e
 import (
 	"context"
 	"fmt"
-	"slices"
 	"strings"
 	"time"
 
@@ -12,6 +11,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"tapetum.dev/tapetum/api/v1alpha1"
+	"tapetum.dev/tapetum/internal/lab/standin"
 )
 
 const (
@@ -21,12 +21,18 @@ const (
 	// holdTime is BGP's in Calico: so long the neighbors of a dead node keep what
 	// they had from it.
 	holdTime = 240 * time.Second
+	// untilForgotten is for how long it is measured when a node dies: until its
+	// neighbors have dropped it.
+	untilForgotten = holdTime + 20*time.Second
 	// cableOut is shorter than anybody takes a node for lost.
 	cableOut = 15 * time.Second
 	// supervisor is what runit waits before it starts BIRD again, and restartAfter
 	// for how long a killed controller stays dead.
 	supervisor   = time.Second
 	restartAfter = 2 * time.Second
+	// Stabilization windows in seconds: a brief one, so that scenarios do not wait, and
+	// one that is long enough for a node to be upgraded in.
+	briefStabilization, usualStabilization = 5, 300
 )
 
 type act = func(context.Context, *run) error
@@ -34,7 +40,7 @@ type act = func(context.Context, *run) error
 // policy is the one that the scenarios start from. Waits that exist to calm large
 // clusters down are short.
 func policy() *v1alpha1.RouteReflectorAutoscaler {
-	settle, stabilization, ignore, most := int32(2), int32(5), int32(60), int32(100)
+	settle, stabilization, ignore, most := int32(2), int32(briefStabilization), int32(60), int32(100)
 	return &v1alpha1.RouteReflectorAutoscaler{
 		ObjectMeta: metav1.ObjectMeta{Name: v1alpha1.SingletonName},
 		Spec: v1alpha1.RouteReflectorAutoscalerSpec{
@@ -69,6 +75,10 @@ func topology(t v1alpha1.Topology) act {
 	return edit(func(s *v1alpha1.RouteReflectorAutoscalerSpec) { s.Topology = t })
 }
 
+func stabilize(seconds int32) act {
+	return edit(func(s *v1alpha1.RouteReflectorAutoscalerSpec) { s.Scaling.ScaleDownStabilizationSeconds = &seconds })
+}
+
 func scale(n int32) act {
 	return edit(func(s *v1alpha1.RouteReflectorAutoscalerSpec) { s.Scaling.Min = n })
 }
@@ -92,7 +102,7 @@ func (r *run) machine() (*machine, error) { return r.cluster.lan.machine(r.victi
 
 func exclude(value bool) act {
 	return func(ctx context.Context, r *run) error {
-		return r.cluster.edit(ctx, r.victim, func(node *corev1.Node) {
+		return standin.EditNode(ctx, r.cluster.client, r.victim, func(node *corev1.Node) {
 			if value {
 				node.Labels[excludeLabel] = "true"
 			} else {
@@ -103,7 +113,7 @@ func exclude(value bool) act {
 }
 
 func cordon(value bool) act {
-	return func(ctx context.Context, r *run) error { return r.cluster.cordon(ctx, r.victim, value) }
+	return func(ctx context.Context, r *run) error { return standin.Cordon(ctx, r.cluster.client, r.victim, value) }
 }
 
 func killBird(_ context.Context, r *run) error {
@@ -142,20 +152,7 @@ func powerOff(_ context.Context, r *run) error {
 }
 
 // powerOn waits until the node has all its routes again.
-func powerOn(ctx context.Context, r *run) error {
-	m, err := r.machine()
-	if err != nil {
-		return err
-	}
-	if err := m.powerOn(); err != nil {
-		return err
-	}
-	if err := r.cluster.await(ctx, meshTimeout+holdTime, r.cluster.lan.calm); err != nil {
-		return err
-	}
-	r.cluster.lan.recovers(r.victim)
-	return nil
-}
+func powerOn(ctx context.Context, r *run) error { return r.revive(ctx, (*machine).powerOn) }
 
 func pause(ctx context.Context, d time.Duration) error {
 	select {
@@ -166,11 +163,10 @@ func pause(ctx context.Context, d time.Duration) error {
 	}
 }
 
-// rollAgents restarts BIRD on one node after the other, as an update of calico-node
-// does: the next when the one before has all its sessions.
+// rollAgents restarts calico-node on one node after the other, as its update does: the next when the one before has all its sessions.
 func rollAgents(ctx context.Context, r *run) error {
 	for _, m := range r.cluster.lan.all() {
-		if err := m.restartBird(supervisor); err != nil {
+		if err := r.cluster.restartAgent(ctx, m); err != nil {
 			return err
 		}
 		if err := r.cluster.await(ctx, meshTimeout+holdTime, r.cluster.lan.calm); err != nil {
@@ -184,13 +180,7 @@ func rollAgents(ctx context.Context, r *run) error {
 // an upgrade of all nodes does. A drain waits until the role is away, as the pods'
 // eviction would give it time to.
 func rollNodes(ctx context.Context, r *run) error {
-	v, err := r.cluster.look(ctx)
-	if err != nil {
-		return err
-	}
-	all := r.cluster.lan.all()
-	r.unripe = slices.Contains(v.reflectors, all[0].name)
-	for _, m := range all {
+	for _, m := range r.cluster.lan.all() {
 		r.victim = m.name
 		r.say("      %s is upgraded", m.name)
 		for _, do := range []act{cordon(true), awaitNoRole, powerOff, reinstall, powerOn, cordon(false)} {
@@ -208,7 +198,7 @@ func awaitNoRole(ctx context.Context, r *run) error {
 		if err != nil {
 			return err.Error()
 		}
-		if slices.Contains(v.reflectors, r.victim) {
+		if v.has(r.victim) {
 			return r.victim + " has the role"
 		}
 		return ""
@@ -244,7 +234,7 @@ func replaceFour(ctx context.Context, r *run) error {
 
 // reinstall gives the node another version of kubelet.
 func reinstall(ctx context.Context, r *run) error {
-	return r.cluster.editStatus(ctx, r.victim, func(node *corev1.Node) { node.Status.NodeInfo.KubeletVersion = "v1.37.3" })
+	return standin.EditNodeStatus(ctx, r.cluster.client, r.victim, func(node *corev1.Node) { node.Status.NodeInfo.KubeletVersion = "v1.37.3" })
 }
 
 // crash kills the controller and starts it again.
@@ -259,11 +249,11 @@ func crash(ctx context.Context, r *run) error {
 	return r.cluster.controller.start()
 }
 
-type onStep = func(ctx context.Context, r *run, s step, number int) (done bool, err error)
+type onStep = func(ctx context.Context, r *run, s standin.Entry, number int) (done bool, err error)
 
 // inTheMiddle does something after half the steps that a scenario took before.
 func inTheMiddle(of string, do act) onStep {
-	return func(ctx context.Context, r *run, _ step, number int) (bool, error) {
+	return func(ctx context.Context, r *run, _ standin.Entry, number int) (bool, error) {
 		if number < max(1, r.took[of]/2) {
 			return false, nil
 		}
@@ -273,8 +263,8 @@ func inTheMiddle(of string, do act) onStep {
 
 // afterPin does something when the first pin of a new reflector has been written.
 func afterPin(do act) onStep {
-	return func(ctx context.Context, r *run, s step, _ int) (bool, error) {
-		if s.Action != "CreatePeer" || !strings.Contains(s.Object, "-pin-") {
+	return func(ctx context.Context, r *run, s standin.Entry, _ int) (bool, error) {
+		if s.Action != actionCreatePeer || !strings.Contains(s.Object, pinMark) {
 			return false, nil
 		}
 		return true, do(ctx, r)
@@ -283,8 +273,8 @@ func afterPin(do act) onStep {
 
 // onPromoted does something to the first node that gets the role.
 func onPromoted(do act) onStep {
-	return func(ctx context.Context, r *run, s step, _ int) (bool, error) {
-		if s.Action != "SetRole" {
+	return func(ctx context.Context, r *run, s standin.Entry, _ int) (bool, error) {
+		if s.Action != actionSetRole {
 			return false, nil
 		}
 		_, r.victim, _ = strings.Cut(s.Object, "/")

@@ -16,6 +16,7 @@ import (
 	"time"
 
 	"tapetum.dev/tapetum/internal/lab/birdconf"
+	"tapetum.dev/tapetum/internal/lab/birdctl"
 )
 
 // bird is a node's BIRD of one family. Its files stay while it is killed and
@@ -79,7 +80,7 @@ func (b *bird) start() error {
 
 func (b *bird) awaitSocket(p *process) error {
 	for {
-		if _, err := ask(b.socket(), "show status"); err == nil {
+		if _, err := birdctl.Ask(b.socket(), "show status"); err == nil {
 			return nil
 		}
 		select {
@@ -152,6 +153,15 @@ func (b *bird) kill() error {
 	return err
 }
 
+func (b *bird) signal(s syscall.Signal) error {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if b.process == nil {
+		return fmt.Errorf("BIRD of %s has been killed", b.node)
+	}
+	return b.process.signal(s)
+}
+
 // running returns why BIRD is not; nil while it is.
 func (b *bird) running() error {
 	b.mu.Lock()
@@ -162,13 +172,28 @@ func (b *bird) running() error {
 	return b.process.ended()
 }
 
+// status returns what BIRD says of itself.
+func (b *bird) status() (birdctl.Status, error) {
+	console, err := birdctl.Dial(b.socket())
+	if err != nil {
+		return birdctl.Status{}, err
+	}
+	defer console.Close() //nolint:errcheck // all has been read
+	return console.Status()
+}
+
 // protocols returns BIRD's BGP protocols.
-func (b *bird) protocols() ([]protocol, error) {
-	lines, err := ask(b.socket(), "show protocols all")
+func (b *bird) protocols() ([]birdctl.Protocol, error) {
+	console, err := birdctl.Dial(b.socket())
 	if err != nil {
 		return nil, fmt.Errorf("BIRD of %s: %w", b.node, err)
 	}
-	return parseProtocols(lines), nil
+	defer console.Close() //nolint:errcheck // all has been read
+	protocols, err := console.Protocols()
+	if err != nil {
+		return nil, fmt.Errorf("BIRD of %s: %w", b.node, err)
+	}
+	return protocols, nil
 }
 
 func (b *bird) close() error {

@@ -7,18 +7,14 @@ import (
 	"path/filepath"
 	"sync"
 	"sync/atomic"
+	"time"
 
-	"k8s.io/apimachinery/pkg/runtime"
-	clientgoscheme "k8s.io/client-go/kubernetes/scheme"
-	"k8s.io/client-go/rest"
-	"sigs.k8s.io/controller-runtime/pkg/cache"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
-	"tapetum.dev/tapetum/api/v1alpha1"
 	"tapetum.dev/tapetum/deploy"
-	"tapetum.dev/tapetum/internal/calico"
 	"tapetum.dev/tapetum/internal/controlplane"
 	"tapetum.dev/tapetum/internal/lab/birdconf"
+	"tapetum.dev/tapetum/internal/lab/standin"
 )
 
 // cluster is the machines, the API server, and what stands between the two.
@@ -26,8 +22,9 @@ type cluster struct {
 	options    Options
 	lan        *lan
 	plane      *controlplane.ControlPlane
-	client     client.Client // straight to the API server
-	cache      cache.Cache
+	api        *standin.API
+	client     client.Client // api's
+	reports    *standin.Reports
 	controller *controller
 
 	end  context.CancelFunc
@@ -37,9 +34,8 @@ type cluster struct {
 
 	mu      sync.Mutex // guards all below
 	latest  *birdconf.Input
-	ids     map[string]string // cluster IDs in the API
-	changed map[string]bool   // nodes whose cluster ID has changed since the last forgetChanges
-	reports map[string]*report
+	roles   map[string]string // cluster IDs and tiers in the API
+	changed map[string]bool   // nodes whose role has changed since the last forgetChanges
 }
 
 // startCluster boots all nodes and waits until their mesh is up.
@@ -47,7 +43,7 @@ func startCluster(ctx context.Context, o Options, progress func(string)) (*clust
 	if err := o.check(); err != nil {
 		return nil, err
 	}
-	c := &cluster{options: o, ids: map[string]string{}, changed: map[string]bool{}, reports: map[string]*report{}}
+	c := &cluster{options: o, roles: map[string]string{}, changed: map[string]bool{}}
 	var life context.Context
 	life, c.end = context.WithCancel(context.WithoutCancel(ctx))
 	defer context.AfterFunc(ctx, c.end)() // ends early what is being started; later, stop does
@@ -78,7 +74,7 @@ func (c *cluster) start(ctx context.Context, progress func(string)) error {
 	}
 	progress(fmt.Sprintf("booting %d nodes", c.options.Nodes))
 	for i := range c.options.Nodes {
-		if err := c.boot(ctx, planOf(i, c.options.Zones, c.options.families(), i < c.options.Blockless)); err != nil {
+		if err := c.boot(ctx, planOf(i, c.options.Zones, c.options.Families, i < c.options.Blockless)); err != nil {
 			return err
 		}
 	}
@@ -90,8 +86,9 @@ func (c *cluster) start(ctx context.Context, progress func(string)) error {
 			return err
 		}
 	}
-	c.done.Go(func() { c.loop(ctx) })
-	c.done.Go(func() { c.runKubelets(ctx) })
+	kubelets := c.newKubelets()
+	c.done.Go(func() { standin.Every(ctx, beat, func(now time.Time) { c.step(ctx, now) }) })
+	c.done.Go(func() { standin.Every(ctx, time.Second, func(now time.Time) { c.runKubelets(ctx, kubelets, now) }) })
 	progress("waiting for the node-to-node mesh")
 	return c.await(ctx, meshTimeout, c.lan.calm)
 }
@@ -106,24 +103,7 @@ func (c *cluster) install(ctx context.Context) error {
 	if err := c.plane.InstallCRDs(ctx, set.Files, deploy.CRD()); err != nil {
 		return err
 	}
-	manifests, err := deploy.Rights()
-	if err != nil {
-		return err
-	}
-	for _, manifest := range manifests {
-		objects, err := controlplane.DecodeObjects(manifest)
-		if err != nil {
-			return fmt.Errorf("rights of the controller: %w", err)
-		}
-		if err := controlplane.Apply(ctx, c.plane.Config(), objects); err != nil {
-			return fmt.Errorf("rights of the controller: %w", err)
-		}
-	}
-	config, err := c.plane.ServiceAccountConfig(ctx, deploy.Namespace, deploy.ServiceAccount)
-	if err != nil {
-		return err
-	}
-	return controlplane.WriteKubeconfig(c.controllerKubeconfig(), config)
+	return standin.AdmitController(ctx, c.plane, c.controllerKubeconfig())
 }
 
 func (c *cluster) controllerKubeconfig() string {
@@ -131,25 +111,13 @@ func (c *cluster) controllerKubeconfig() string {
 }
 
 func (c *cluster) connect(ctx context.Context) error {
-	scheme := runtime.NewScheme()
-	for _, add := range []func(*runtime.Scheme) error{
-		clientgoscheme.AddToScheme, v1alpha1.AddToScheme,
-		func(s *runtime.Scheme) error { return calico.AddToScheme(s, c.options.Group) },
-	} {
-		if err := add(scheme); err != nil {
-			return err
-		}
-	}
-	config := rest.CopyConfig(c.plane.Config())
-	config.QPS, config.UserAgent = -1, "tapetum-e2e"
 	var err error
-	if c.client, err = client.New(config, client.Options{Scheme: scheme}); err != nil {
+	if c.api, err = standin.Connect(c.plane.Config(), c.options.Group, "tapetum-e2e"); err != nil {
 		return err
 	}
-	if c.cache, err = cache.New(config, cache.Options{Scheme: scheme}); err != nil {
-		return err
-	}
-	return c.createAll(ctx, namespaceObject(agentNamespace), clusterInformation(c.options.Group))
+	c.client = c.api.Client
+	c.reports = &standin.Reports{API: c.api, Awake: c.awake, Answer: c.sessions, Start: c.done.Go}
+	return c.createAll(ctx, namespaceObject(agentNamespace), standin.ClusterInformation(c.options.Group, calicoVersion))
 }
 
 // boot starts a machine and registers it as kubelet and calico-node do.
@@ -159,15 +127,15 @@ func (c *cluster) boot(ctx context.Context, p plan) error {
 	}
 	objects := []client.Object{nodeObject(&p), leaseObject(p.name), agentPod(p.name)}
 	if len(p.blocks) > 0 {
-		objects = append(objects, workloadPod(p.name))
+		objects = append(objects, standin.Workload(p.name))
 	}
 	for family, block := range p.blocks {
-		objects = append(objects, affinityObject(c.options.Group, p.name, family, block))
+		objects = append(objects, standin.BlockAffinity(c.options.Group, fmt.Sprintf("%s-v%d", p.name, family), p.name, block.String()))
 	}
 	if err := c.createAll(ctx, objects...); err != nil {
 		return err
 	}
-	return c.reportAgent(ctx, p.name, true)
+	return c.reportAgent(ctx, p.name, true, time.Now())
 }
 
 func (c *cluster) createAll(ctx context.Context, objects ...client.Object) error {

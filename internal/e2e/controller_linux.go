@@ -1,20 +1,23 @@
 package e2e
 
 import (
-	"bufio"
-	"bytes"
-	"encoding/json"
-	"errors"
 	"fmt"
-	"io"
-	"io/fs"
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"time"
 
 	"tapetum.dev/tapetum/deploy"
+	"tapetum.dev/tapetum/internal/lab/standin"
+)
+
+// Actions of steps that are looked at.
+const (
+	actionSetRole    = "SetRole"
+	actionClearRole  = "ClearRole"
+	actionCreatePeer = "CreatePeer"
 )
 
 // stopGrace is how long the controller may take to finish the step under way.
@@ -23,20 +26,21 @@ const stopGrace = 20 * time.Second
 // controller is the real controller, as a process that can be killed and started
 // again.
 type controller struct {
-	binary, kubeconfig, log string
-	process                 *process
-	offset                  int64 // of the log, as far as it was read
+	binary, kubeconfig string
+	process            *process
+	journal            standin.Journal
 }
 
 func (c *cluster) startController() error {
 	c.controller = &controller{
-		binary: c.options.Controller, kubeconfig: c.controllerKubeconfig(), log: filepath.Join(c.options.Dir, "controller.log"),
+		binary: c.options.Controller, kubeconfig: c.controllerKubeconfig(),
+		journal: standin.Journal{Path: filepath.Join(c.options.Dir, "controller.log")},
 	}
 	return c.controller.start()
 }
 
 func (c *controller) start() error {
-	file, err := os.OpenFile(c.log, os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o600)
+	file, err := os.OpenFile(c.journal.Path, os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o600)
 	if err != nil {
 		return fmt.Errorf("log of the controller: %w", err)
 	}
@@ -59,52 +63,11 @@ func (c *controller) stop() error {
 	return c.process.stop(stopGrace)
 }
 
-// step is one that the controller has written.
-type step struct {
-	Time    time.Time `json:"time"`
-	Message string    `json:"msg"`
-	Action  string    `json:"action"`
-	Object  string    `json:"object"`
-}
-
 // steps returns what was written since the last call.
-func (c *controller) steps() ([]step, error) {
-	file, err := os.Open(c.log)
-	if errors.Is(err, fs.ErrNotExist) {
-		return nil, nil
-	}
-	if err != nil {
-		return nil, fmt.Errorf("log of the controller: %w", err)
-	}
-	defer file.Close() //nolint:errcheck // only read
-	if _, err := file.Seek(c.offset, io.SeekStart); err != nil {
-		return nil, fmt.Errorf("log of the controller: %w", err)
-	}
-	var out []step
-	reader := bufio.NewReader(file)
-	for {
-		line, err := reader.ReadBytes('\n')
-		if errors.Is(err, io.EOF) {
-			return out, nil // an unfinished line is read next time
-		}
-		if err != nil {
-			return out, fmt.Errorf("log of the controller: %w", err)
-		}
-		c.offset += int64(len(line))
-		var s step
-		// A crash has lines that are no JSON.
-		if json.Unmarshal(line, &s) == nil && s.Message == "step written" {
-			out = append(out, s)
-		}
-	}
+func (c *controller) steps() ([]standin.Entry, error) {
+	entries, err := c.journal.Read()
+	return slices.DeleteFunc(entries, func(e standin.Entry) bool { return e.Message != standin.MessageStep }), err
 }
 
 // tail returns the last lines of the log.
-func (c *controller) tail(lines int) string {
-	data, err := os.ReadFile(c.log)
-	if err != nil {
-		return err.Error()
-	}
-	all := strings.Split(string(bytes.TrimSpace(data)), "\n")
-	return strings.Join(all[max(0, len(all)-lines):], "\n")
-}
+func (c *controller) tail(lines int) string { return strings.Join(c.journal.Tail(lines), "\n") }

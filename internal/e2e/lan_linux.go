@@ -127,13 +127,13 @@ func (l *lan) lag(node string) Span {
 	return l.options.Lag
 }
 
-// missing are the pairs of machines with power that have no route.
+// missing are the pairs of machines that work and have no route.
 func (l *lan) missing() []pair {
 	var out []pair
 	all := l.all()
 	for _, from := range all {
 		for _, to := range all {
-			if from == to || !from.isPowered() || !to.isPowered() {
+			if from == to || !from.works() || !to.works() {
 				continue
 			}
 			for _, family := range []birdconf.Family{birdconf.IPv4, birdconf.IPv6} {
@@ -146,34 +146,63 @@ func (l *lan) missing() []pair {
 	return out
 }
 
-// calm says what is not at rest; "" when all sessions between machines with power
-// are up, and all have all routes.
+// calm says what is not at rest; "" when all sessions between machines that work are
+// up, and all have all routes.
 func (l *lan) calm() string {
 	if missing := l.missing(); len(missing) > 0 {
 		return fmt.Sprintf("%d pairs have no route: %s to %s for one", len(missing), missing[0].node, l.owners[missing[0].network])
 	}
-	dark := map[string]bool{}
 	for _, m := range l.all() {
-		if !m.isPowered() {
-			for _, address := range m.addresses {
-				dark[address.Addr().String()] = true
-			}
+		if text := l.connected(m); text != "" {
+			return text
 		}
 	}
-	for _, m := range l.all() {
-		families, err := m.protocols()
-		if err != nil {
-			return err.Error()
-		}
-		for _, protocols := range families {
-			for i := range protocols {
-				if p := &protocols[i]; !p.up && !dark[p.neighbor] {
-					return fmt.Sprintf("session %s of %s is %s", p.name, m.name, p.state)
-				}
+	return ""
+}
+
+// connected says which session of a machine with others that work is not up. One
+// that does not work itself need not have any.
+func (l *lan) connected(m *machine) string {
+	if !m.works() {
+		return ""
+	}
+	families, err := m.protocols()
+	if err != nil {
+		return err.Error()
+	}
+	dark := l.dark()
+	for _, protocols := range families {
+		for i := range protocols {
+			if p := &protocols[i]; !p.Up && !dark[p.Neighbor] {
+				return fmt.Sprintf("session %s of %s is %s", p.Name, m.name, p.State)
 			}
 		}
 	}
 	return ""
+}
+
+// working is how many machines work.
+func (l *lan) working() int {
+	n := 0
+	for _, m := range l.all() {
+		if m.works() {
+			n++
+		}
+	}
+	return n
+}
+
+// dark are the addresses of the machines that do not work.
+func (l *lan) dark() map[string]bool {
+	out := map[string]bool{}
+	for _, m := range l.all() {
+		if !m.works() {
+			for _, address := range m.addresses {
+				out[address.Addr().String()] = true
+			}
+		}
+	}
+	return out
 }
 
 // health returns what has broken by itself.

@@ -11,6 +11,7 @@ import (
 	"tapetum.dev/tapetum/internal/calico"
 	"tapetum.dev/tapetum/internal/inventory"
 	"tapetum.dev/tapetum/internal/lab/birdconf"
+	"tapetum.dev/tapetum/internal/lab/birdctl"
 )
 
 // The main thread must stay where it is: it stands for the whole process.
@@ -38,7 +39,7 @@ func require(t *testing.T) map[birdconf.Family]string {
 	case err == nil:
 	case os.Getenv("CI") == "true":
 		t.Fatalf("CI needs this: %v", err)
-	case errors.Is(err, ErrForbidden), errors.Is(err, ErrNoBird):
+	case errors.Is(err, ErrForbidden), errors.Is(err, birdctl.ErrNone):
 		t.Skip(err)
 	default:
 		t.Fatal(err)
@@ -172,6 +173,40 @@ func TestLossIsSeen(t *testing.T) {
 		if !a.losses[i].pathless {
 			t.Errorf("%s has no route to %s, but BIRD did not say so", a.losses[i].node, a.losses[i].network)
 		}
+	}
+}
+
+// TestWedge: a BIRD that stands still does not answer and is not asked; its neighbors
+// keep what they had from it until their hold timers end, and when it goes on before,
+// nothing has happened.
+func TestWedge(t *testing.T) {
+	l, _ := startLAN(t, 3, birdconf.IPv4)
+	m, err := l.machine("node-02")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if said, err := m.report(); err != nil || said.Agent.BIRDV4.State != calico.DaemonReady || said.Agent.BIRDV4.RouterID == "" || said.BGP.NumberEstablishedV4 != 2 {
+		t.Errorf("before: %+v, %v; want a BIRD that is ready, and two sessions", said, err)
+	}
+	begun := time.Now()
+	if err := m.wedge(true); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := m.report(); err == nil || m.birdAnswers() || m.works() || !m.reachable() {
+		t.Errorf("a BIRD that stands still reports (%v), answers (%v) or works (%v), or its node is not reachable", err, m.birdAnswers(), m.works())
+	}
+	if text := l.calm(); text != "" {
+		t.Errorf("the others are not at rest: %s", text)
+	}
+	if err := l.health(); err != nil {
+		t.Errorf("the process is there: %v", err)
+	}
+	if err := m.wedge(false); err != nil {
+		t.Fatal(err)
+	}
+	await(t, "node-02 again", l.calm)
+	if lost := l.ledger.since(begun); len(lost) > 0 {
+		t.Errorf("gaps %+v", lost)
 	}
 }
 

@@ -6,10 +6,12 @@ import (
 	"math/rand/v2"
 	"net/netip"
 	"sync"
+	"syscall"
 	"time"
 
 	"tapetum.dev/tapetum/internal/inventory"
 	"tapetum.dev/tapetum/internal/lab/birdconf"
+	"tapetum.dev/tapetum/internal/lab/birdctl"
 )
 
 // version is what the API held at a moment.
@@ -30,6 +32,7 @@ type machine struct {
 	mu      sync.Mutex // guards all below
 	powered bool
 	cable   bool // plugged in
+	wedged  bool // BIRD stands still
 	where   *namespace
 	birds   map[birdconf.Family]*bird
 	latest  *birdconf.Input // what confd runs with
@@ -101,7 +104,7 @@ func (m *machine) powerOn() error {
 	if err := m.wire(); err != nil {
 		return err
 	}
-	m.powered, m.cable = true, true
+	m.powered, m.cable, m.wedged = true, true, false
 	if m.latest == nil {
 		return nil // BIRD starts with the first version
 	}
@@ -193,14 +196,17 @@ func (m *machine) restartBird(after time.Duration) error {
 }
 
 // protocols returns what the BIRDs have, by family; nil without power.
-func (m *machine) protocols() (map[birdconf.Family][]protocol, error) {
+func (m *machine) protocols() (map[birdconf.Family][]birdctl.Protocol, error) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	if !m.powered {
 		return nil, nil
 	}
-	out := map[birdconf.Family][]protocol{}
+	out := map[birdconf.Family][]birdctl.Protocol{}
 	var err error
+	if m.wedged {
+		return nil, fmt.Errorf("BIRD of %s does not answer", m.name)
+	}
 	for family, b := range m.birds {
 		if out[family], err = b.protocols(); err != nil {
 			return nil, err
@@ -245,10 +251,40 @@ func (m *machine) reachable() bool {
 	return m.powered && m.cable
 }
 
-func (m *machine) isPowered() bool {
+// works tells whether the others can have sessions with the machine.
+func (m *machine) works() bool {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	return m.powered
+	return m.powered && m.cable && !m.wedged
+}
+
+// wedge makes BIRD stand still without an end, as one does that waits for a disk or
+// turns in a circle: the process is there, the kernel keeps its routes and its
+// connections, and nobody hears anything. false: it goes on.
+func (m *machine) wedge(still bool) error {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if !m.powered {
+		return fmt.Errorf("%s has no power", m.name)
+	}
+	m.wedged = still
+	what := syscall.SIGCONT
+	if still {
+		m.lan.fails(m.name)
+		what = syscall.SIGSTOP
+	}
+	var errs []error
+	for _, b := range m.birds {
+		errs = append(errs, b.signal(what))
+	}
+	return errors.Join(errs...)
+}
+
+// birdAnswers is what calico-node's readiness probe finds.
+func (m *machine) birdAnswers() bool {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	return m.powered && !m.wedged
 }
 
 func (m *machine) close() error {

@@ -8,9 +8,9 @@ import (
 	"time"
 
 	corev1 "k8s.io/api/core/v1"
-	toolscache "k8s.io/client-go/tools/cache"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
+	"tapetum.dev/tapetum/api/v1alpha1"
 	"tapetum.dev/tapetum/internal/calico"
 	"tapetum.dev/tapetum/internal/inventory"
 	"tapetum.dev/tapetum/internal/lab/birdconf"
@@ -26,25 +26,10 @@ const (
 
 // observe starts one watch a kind for all nodes, and reads for the first time.
 func (c *cluster) observe(ctx context.Context) error {
-	for _, kind := range []client.Object{
-		&corev1.Node{}, &calico.BGPPeer{}, &calico.BGPConfiguration{}, &calico.BGPFilter{}, &calico.BlockAffinity{}, &calico.CalicoNodeStatus{},
-	} {
-		informer, err := c.cache.GetInformer(ctx, kind)
-		if err != nil {
-			return fmt.Errorf("watch %T: %w", kind, err)
-		}
-		_, err = informer.AddEventHandler(toolscache.ResourceEventHandlerFuncs{
-			AddFunc:    func(any) { c.dirty.Store(true) },
-			UpdateFunc: func(any, any) { c.dirty.Store(true) },
-			DeleteFunc: func(any) { c.dirty.Store(true) },
-		})
-		if err != nil {
-			return fmt.Errorf("watch %T: %w", kind, err)
-		}
-	}
-	c.done.Go(func() { _ = c.cache.Start(ctx) }) // ends with ctx
-	if !c.cache.WaitForCacheSync(ctx) {
-		return context.Cause(ctx)
+	err := c.api.Watch(ctx, &c.dirty, c.done.Go,
+		&corev1.Node{}, &calico.BGPPeer{}, &calico.BGPConfiguration{}, &calico.BGPFilter{}, &calico.BlockAffinity{}, &calico.CalicoNodeStatus{})
+	if err != nil {
+		return err
 	}
 	in, _, err := c.read(ctx)
 	if err != nil {
@@ -55,20 +40,12 @@ func (c *cluster) observe(ctx context.Context) error {
 	return nil
 }
 
-func (c *cluster) loop(ctx context.Context) {
-	ticker := time.NewTicker(beat)
-	defer ticker.Stop()
-	for {
-		select {
-		case <-ctx.Done():
-			return
-		case now := <-ticker.C:
-			if c.dirty.Swap(false) {
-				c.take(ctx, now)
-			}
-			c.runReports(ctx, now)
-		}
+// step is what is done each beat.
+func (c *cluster) step(ctx context.Context, now time.Time) {
+	if c.dirty.Swap(false) {
+		c.take(ctx, now)
 	}
+	c.reports.Run(ctx, now)
 }
 
 // take reads what the API holds and gives it to all nodes, if it is of any matter
@@ -79,9 +56,9 @@ func (c *cluster) take(ctx context.Context, now time.Time) {
 		c.dirty.Store(true) // once more, until the end
 		return
 	}
+	c.reports.Meet(now, statuses)
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	c.meetReports(now, statuses)
 	if reflect.DeepEqual(&in, c.latest) {
 		return
 	}
@@ -103,7 +80,7 @@ func (c *cluster) read(ctx context.Context) (birdconf.Input, []calico.CalicoNode
 		out            = birdconf.Input{Blocks: map[string][]netip.Prefix{}, Pools: []netip.Prefix{poolV4, poolV6}}
 	)
 	for _, list := range []client.ObjectList{&nodes, &peers, &configurations, &filters, &affinities, &statuses} {
-		if err := c.cache.List(ctx, list, client.UnsafeDisableDeepCopy); err != nil {
+		if err := c.api.Cache.List(ctx, list, client.UnsafeDisableDeepCopy); err != nil {
 			return out, nil, err
 		}
 	}
@@ -136,15 +113,31 @@ func (c *cluster) read(ctx context.Context) (birdconf.Input, []calico.CalicoNode
 	return out, statuses.Items, nil
 }
 
-// noteRoles notes which nodes are reflectors now and were not, or the other way
-// round.
+// awake tells whether calico-node of a node can reach the API; sessions is what it
+// then reports: what its BIRDs say.
+func (c *cluster) awake(node string) bool {
+	m, err := c.lan.machine(node)
+	return err == nil && m.reachable()
+}
+
+func (c *cluster) sessions(_ context.Context, node string) (calico.NodeStatusStatus, error) {
+	m, err := c.lan.machine(node)
+	if err != nil {
+		return calico.NodeStatusStatus{}, err
+	}
+	return m.report()
+}
+
+// noteRoles notes which nodes have got, lost or changed a role: their cluster ID or
+// their tier is another.
 func (c *cluster) noteRoles(in *birdconf.Input) {
 	for i := range in.Nodes {
 		n := &in.Nodes[i]
-		if before, known := c.ids[n.Name]; known && before != n.ClusterID {
+		role := n.ClusterID + " " + n.Labels[v1alpha1.ReflectorLabel]
+		if before, known := c.roles[n.Name]; known && before != role {
 			c.changed[n.Name] = true
 		}
-		c.ids[n.Name] = n.ClusterID
+		c.roles[n.Name] = role
 	}
 }
 

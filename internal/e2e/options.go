@@ -1,6 +1,7 @@
 package e2e
 
 import (
+	"errors"
 	"fmt"
 	"io"
 	"time"
@@ -20,7 +21,8 @@ var DefaultLag = Span{Min: 100 * time.Millisecond, Max: 200 * time.Millisecond}
 type Options struct {
 	// Nodes in all, of which Blockless own no address block; spread over Zones.
 	Nodes, Blockless, Zones int
-	DualStack               bool
+	// Families of the nodes' addresses and blocks.
+	Families []birdconf.Family
 	// Group in which Calico's kinds are served.
 	Group schema.GroupVersion
 	// Birds are the daemons by family.
@@ -41,6 +43,8 @@ type Options struct {
 
 func (o *Options) check() error {
 	switch {
+	case len(o.Families) == 0:
+		return errors.New("nodes need addresses of at least one family")
 	case o.Nodes < 4 || o.Nodes > maxNodes:
 		return fmt.Errorf("4 to %d nodes, not %d", maxNodes, o.Nodes)
 	case o.Zones < 1 || o.Zones > 26:
@@ -49,11 +53,4 @@ func (o *Options) check() error {
 		return fmt.Errorf("%d of %d nodes without an address block leave no pair of nodes that have one", o.Blockless, o.Nodes)
 	}
 	return nil
-}
-
-func (o *Options) families() []birdconf.Family {
-	if o.DualStack {
-		return []birdconf.Family{birdconf.IPv4, birdconf.IPv6}
-	}
-	return []birdconf.Family{birdconf.IPv4}
 }

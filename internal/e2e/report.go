@@ -28,6 +28,9 @@ type Result struct {
 	// LongestReplaced the longest time between the two.
 	Replaced        int           `json:"-"`
 	LongestReplaced time.Duration `json:"-"`
+	// ReplacementRole and Replacement are the seconds after which another node had
+	// the role of one that failed, and its sessions; 0: none was needed.
+	ReplacementRole, Replacement float64 `json:"-"`
 	// Steps of the controller, RoleChanges among them, and Seconds from the
 	// beginning until all was as it should be.
 	Steps       int     `json:"-"`
@@ -65,15 +68,25 @@ func (r *Report) JSON() ([]byte, error) {
 func (r *Report) Markdown() string {
 	var b strings.Builder
 	fmt.Fprintf(&b, "%s\n\n", r.Environment.Markdown())
-	b.WriteString("| | ordinary pairs lost | pairs of role-changing nodes lost | longest | pairs of the failed node | replacements, longest | role changes | steps | done after |\n")
-	b.WriteString("|---|---|---|---|---|---|---|---|---|\n")
+	b.WriteString("| | ordinary pairs lost | pairs of role-changing nodes lost | longest | pairs of the failed node | replacements, longest | replacement has the role, its sessions | role changes | steps | done after |\n")
+	b.WriteString("|---|---|---|---|---|---|---|---|---|---|\n")
 	for i := range r.Results {
 		x := &r.Results[i]
-		fmt.Fprintf(&b, "| %s | **%d** | %d | %s | %s | %d, %.1f ms | %d | %d | %.0f s |\n", x.Name, x.LostOrdinaryPairs, x.LostChangingPairs,
+		fmt.Fprintf(&b, "| %s | **%d** | %d | %s | %s | %d, %.1f ms | %s | %d | %d | %.0f s |\n", x.Name, x.LostOrdinaryPairs, x.LostChangingPairs,
 			orNothing(x.LongestSeconds > 0, "%.2f s", x.LongestSeconds), orNothing(x.LostFailedPairs > 0, "%d", x.LostFailedPairs),
-			x.Replaced, float64(x.LongestReplaced.Microseconds())/1000, x.RoleChanges, x.Steps, x.Seconds)
+			x.Replaced, float64(x.LongestReplaced.Microseconds())/1000, x.replacement(), x.RoleChanges, x.Steps, x.Seconds)
 	}
 	return b.String()
+}
+
+func (x *Result) replacement() string {
+	switch {
+	case x.ReplacementRole == 0:
+		return ""
+	case x.Replacement == 0:
+		return fmt.Sprintf("%.0f s, not all", x.ReplacementRole)
+	}
+	return fmt.Sprintf("%.0f s, %.0f s", x.ReplacementRole, x.Replacement)
 }
 
 func orNothing(is bool, format string, value any) string {

@@ -18,7 +18,7 @@ func example() *Report {
 		},
 		Results: []Result{
 			{Name: "mesh to 3 reflectors", LostChangingPairs: 16, LongestSeconds: 2.134, Replaced: 323, LongestReplaced: 140 * time.Microsecond, Steps: 13, RoleChanges: 6, Seconds: 31.2},
-			{Name: "power cut", Fault: true, LostFailedPairs: 8, Steps: 5, Seconds: 260},
+			{Name: "power cut", Fault: true, LostFailedPairs: 8, ReplacementRole: 61.2, Replacement: 64, Steps: 5, Seconds: 260},
 		},
 	}
 }
@@ -76,10 +76,10 @@ func TestWrite(t *testing.T) {
 ` + beginMark + `
 Measured on 2026-01-01; 2 CPUs (some), 24 GiB; Linux 6.18; BIRD 1.6.8; kube-apiserver v1.37.2 and etcd v3.7.3; tapetum v1; 9 nodes of which 7 own an address block; seed 1; BIRD and the reader of the kernels' messages with real-time priority.
 
-| | ordinary pairs lost | pairs of role-changing nodes lost | longest | pairs of the failed node | replacements, longest | role changes | steps | done after |
-|---|---|---|---|---|---|---|---|---|
-| mesh to 3 reflectors | **0** | 16 | 2.13 s |  | 323, 0.1 ms | 6 | 13 | 31 s |
-| power cut | **0** | 0 |  | 8 | 0, 0.0 ms | 0 | 5 | 260 s |
+| | ordinary pairs lost | pairs of role-changing nodes lost | longest | pairs of the failed node | replacements, longest | replacement has the role, its sessions | role changes | steps | done after |
+|---|---|---|---|---|---|---|---|---|---|
+| mesh to 3 reflectors | **0** | 16 | 2.13 s |  | 323, 0.1 ms |  | 6 | 13 | 31 s |
+| power cut | **0** | 0 |  | 8 | 0, 0.0 ms | 61 s, 64 s | 0 | 5 | 260 s |
 ` + endMark + `
 after
 `

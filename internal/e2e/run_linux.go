@@ -5,8 +5,11 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"math/rand/v2"
 	"sync"
 	"time"
+
+	"tapetum.dev/tapetum/internal/lab/birdconf"
 )
 
 // ErrLost says that ordinary nodes lost routes though nothing had failed: what must
@@ -30,7 +33,39 @@ const (
 	StoryShort Story = "short"
 	// StoryDualStack is what the second address family could change.
 	StoryDualStack Story = "dual-stack"
+	// StoryIPv6 is the same on nodes that have no IPv4 address.
+	StoryIPv6 Story = "ipv6"
+	// StoryTopologies goes through those that a larger cluster needs.
+	StoryTopologies Story = "topologies"
+	// StoryFaults is what goes wrong, and how long it takes to be mended.
+	StoryFaults Story = "faults"
 )
+
+// Stories are all that a full measurement plays, each on a cluster of its own.
+func Stories() []Story {
+	return []Story{StoryFull, StoryFaults, StoryTopologies, StoryDualStack, StoryIPv6}
+}
+
+// leastForTopologies is how many nodes StoryTopologies has at least: nine
+// reflectors in three zones, and clients of each.
+const leastForTopologies = 15
+
+// prepare makes the options what the story needs.
+func (o *RunOptions) prepare() error {
+	o.Families = []birdconf.Family{birdconf.IPv4}
+	switch o.Story {
+	case StoryFull, StoryShort, StoryFaults:
+	case StoryDualStack:
+		o.Families = []birdconf.Family{birdconf.IPv4, birdconf.IPv6}
+	case StoryIPv6:
+		o.Families = []birdconf.Family{birdconf.IPv6}
+	case StoryTopologies:
+		o.Nodes = max(o.Nodes, leastForTopologies)
+	default:
+		return fmt.Errorf("there is no story %q", o.Story)
+	}
+	return nil
+}
 
 // RunOptions say what to run, and where to tell.
 type RunOptions struct {
@@ -50,8 +85,8 @@ type run struct {
 	cluster *cluster
 	begun   time.Time
 	victim  string         // the node that the scenario is about
+	rng     *rand.Rand     // what is left to chance
 	took    map[string]int // steps of a scenario, by its name
-	unripe  bool           // the first node that was upgraded was a reflector
 
 	saying sync.Mutex
 }
@@ -60,8 +95,10 @@ type run struct {
 // it got. The error wraps ErrLost and ErrChanges where there were results that must
 // not be, after all scenarios.
 func Run(ctx context.Context, o RunOptions) (*Report, error) {
-	o.DualStack = o.Story == StoryDualStack
-	r := &run{options: o, begun: time.Now(), took: map[string]int{}}
+	if err := o.prepare(); err != nil {
+		return &Report{}, err
+	}
+	r := &run{options: o, begun: time.Now(), took: map[string]int{}, rng: rand.New(rand.NewPCG(o.Seed, 0))} //nolint:gosec // repeatable
 	report := &Report{Environment: describe(&o)}
 	var err error
 	if r.cluster, err = startCluster(ctx, o.Options, func(text string) { r.say("%s", text) }); err != nil {
@@ -81,6 +118,9 @@ func (r *run) say(format string, args ...any) {
 // Scenarios returns the names of all that Run would play, in order.
 func Scenarios(o RunOptions) []string {
 	var names []string
+	if o.prepare() != nil {
+		return nil
+	}
 	for _, s := range (&run{options: o}).chosen() {
 		names = append(names, s.name)
 	}
@@ -92,7 +132,13 @@ func (r *run) chosen() []scenario {
 	case StoryShort:
 		return r.short()
 	case StoryDualStack:
-		return r.dualStack()
+		return r.again(", dual stack")
+	case StoryIPv6:
+		return r.again(", IPv6 only")
+	case StoryTopologies:
+		return r.topologies()
+	case StoryFaults:
+		return r.deaths()
 	default:
 		return r.full()
 	}

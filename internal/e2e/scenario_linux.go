@@ -21,6 +21,8 @@ type scenario struct {
 	// fault: what happens is nobody's plan.
 	fault bool
 	act   act
+	// replaced: another node gets the role of one that fails; it is measured when.
+	replaced bool
 	// onStep is told of every step that the controller has written; done says that
 	// it need not be told any more. nil: nothing happens in the middle.
 	onStep onStep
@@ -39,12 +41,12 @@ type scenario struct {
 type view struct {
 	policy     *v1alpha1.RouteReflectorAutoscaler // nil: there is none
 	reflectors []string
-	ids        map[string]bool // their cluster IDs
+	ids        map[string]int // their cluster IDs, and how many have each
 	mesh       bool
 }
 
 func (c *cluster) look(ctx context.Context) (*view, error) {
-	v := view{ids: map[string]bool{}}
+	v := view{ids: map[string]int{}}
 	var policy v1alpha1.RouteReflectorAutoscaler
 	err := c.client.Get(ctx, client.ObjectKey{Name: v1alpha1.SingletonName}, &policy)
 	if err == nil {
@@ -59,7 +61,7 @@ func (c *cluster) look(ctx context.Context) (*view, error) {
 	for i := range nodes.Items {
 		if id, valid, _ := calico.ParseClusterID(nodes.Items[i].Annotations[v1alpha1.ClusterIDAnnotation]); valid {
 			v.reflectors = append(v.reflectors, nodes.Items[i].Name)
-			v.ids[id.String()] = true
+			v.ids[id.String()]++
 		}
 	}
 	slices.Sort(v.reflectors)
@@ -113,10 +115,40 @@ func meshOnly(v *view) string {
 	return ""
 }
 
+func (v *view) has(node string) bool { return slices.Contains(v.reflectors, node) }
+
+// with wants so many reflectors, and the victim among them.
+func (r *run) with(n int) func(*view) string {
+	return func(v *view) string {
+		if !v.has(r.victim) {
+			return r.victim + " has no role"
+		}
+		return reflectors(n)(v)
+	}
+}
+
+// others wants so many reflectors at least besides the victim, which may still have
+// the role: who is dead need not be asked to give it up.
+func (r *run) others(n int) func(*view) string {
+	return func(v *view) string {
+		m := len(v.reflectors)
+		if v.has(r.victim) {
+			m--
+		}
+		switch {
+		case m < n:
+			return fmt.Sprintf("%d reflectors besides %s, want %d", m, r.victim, n)
+		case v.mesh:
+			return "the node-to-node mesh is still on"
+		}
+		return ""
+	}
+}
+
 // without wants so many reflectors, and the victim not among them.
 func (r *run) without(n int) func(*view) string {
 	return func(v *view) string {
-		if slices.Contains(v.reflectors, r.victim) {
+		if v.has(r.victim) {
 			return r.victim + " still has the role"
 		}
 		return reflectors(n)(v)

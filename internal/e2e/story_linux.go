@@ -19,7 +19,7 @@ const (
 	killed       = ", controller killed in the middle"
 	late         = ", every third node 3 to 5 s late"
 	unpatched    = ", controller killed between pins and role"
-	again        = ", after that"
+	afterThat    = ", after that"
 )
 
 // planned are the transitions that somebody asks for, between three reflectors and
@@ -52,8 +52,8 @@ func (r *run) faults() []scenario {
 			atLeast: 30 * time.Second, after: mendLink,
 		},
 		{
-			name: "power of a reflector cut", fault: true, act: onVictim(powerOff), want: r.without(few),
-			atLeast: holdTime + 20*time.Second, after: powerOn,
+			name: "power of a reflector cut", fault: true, replaced: true, act: onVictim(powerOff), want: r.without(few),
+			atLeast: untilForgotten, after: powerOn,
 		},
 	}
 }
@@ -62,21 +62,17 @@ func (r *run) faults() []scenario {
 func (r *run) rolls() []scenario {
 	return []scenario{
 		{name: "calico-node restarted on all nodes", act: rollAgents, want: reflectors(few), roleChanges: none},
-		{name: "all nodes upgraded", act: rollNodes, want: reflectors(few), roleChanges: onceEach},
+		{
+			name: "all nodes upgraded", act: both(stabilize(usualStabilization), rollNodes), want: reflectors(few),
+			roleChanges: onceEach, after: stabilize(briefStabilization),
+		},
 	}
 }
 
 func none(*run) int { return 0 }
 
-// onceEach lets every reflector's role move once, to a node that is upgraded already.
-// Where the first node of all is a reflector there is no such node yet, and that
-// one's role moves twice.
-func onceEach(r *run) int {
-	if r.unripe {
-		return 2 * (few + 1)
-	}
-	return 2 * few
-}
+// onceEach lets every reflector's role move once: away and back, or to another node.
+func onceEach(*run) int { return 2 * few }
 
 // hardships are transitions in which something goes wrong in the middle.
 func (r *run) hardships() []scenario {
@@ -98,9 +94,9 @@ func (r *run) hardships() []scenario {
 		{name: growth + late, act: both(slow, scale(more)), want: reflectors(more)},
 		{name: shrinking + late, act: scale(few), want: reflectors(few), after: asUsual},
 		{name: growth + unpatched, act: scale(more), want: reflectors(more), onStep: afterPin(crash)},
-		{name: shrinking + again, act: scale(few), want: reflectors(few)},
+		{name: shrinking + afterThat, act: scale(few), want: reflectors(few)},
 		{name: growth + ", calico-node of the new one restarted", act: scale(more), want: reflectors(more), onStep: onPromoted(killBird)},
-		{name: shrinking + again + " too", act: scale(few), want: reflectors(few)},
+		{name: shrinking + afterThat + " too", act: scale(few), want: reflectors(few)},
 		{name: "four replacements in a row", act: replaceFour, want: reflectors(few)},
 	}
 }
@@ -131,12 +127,11 @@ func (r *run) short() []scenario {
 	return choose(r.full(), toReflectors, replacement, toMesh)
 }
 
-// dualStack is what the second address family could change: pins are of one family
-// each.
-func (r *run) dualStack() []scenario {
-	all := choose(r.full(), toReflectors, growth, shrinking, replacement, growth+late, shrinking+late, growth+unpatched, shrinking+again, birdKilled, toMesh)
+// again is what another address family could change: pins are of one family each.
+func (r *run) again(suffix string) []scenario {
+	all := choose(r.full(), toReflectors, growth, shrinking, replacement, growth+late, shrinking+late, growth+unpatched, shrinking+afterThat, birdKilled, toMesh)
 	for i := range all {
-		all[i].name += ", dual stack"
+		all[i].name += suffix
 	}
 	return all
 }

@@ -23,6 +23,7 @@ type watch struct {
 	begun    time.Time
 
 	steps, roleChanges int
+	successor          successor
 	stepped            bool // onStep need not be told any more
 	done               bool // what happens has happened
 	looked             time.Time
@@ -68,8 +69,11 @@ func (w *watch) read(ctx context.Context) error {
 	}
 	for _, s := range written {
 		w.steps++
-		if s.Action == "SetRole" || s.Action == "ClearRole" {
+		if s.Action == actionSetRole || s.Action == actionClearRole {
 			w.roleChanges++
+		}
+		if w.scenario.replaced {
+			w.successor.note(&s, w.begun)
 		}
 		w.say("  %2d  %s %s", w.steps, s.Action, s.Object)
 		if !w.stepped {
@@ -88,6 +92,7 @@ func (w *watch) look(ctx context.Context) (bool, error) {
 		return false, err
 	}
 	w.looked = time.Now()
+	w.successor.look(w.cluster.lan, w.looked.Sub(w.begun))
 	switch {
 	case w.missing != "":
 		w.good = time.Time{}
@@ -133,6 +138,7 @@ func (w *watch) sum() Result {
 	a := add(w.cluster.lan.ledger.since(w.begun), &who, w.begun, now)
 	result := newResult(w.scenario.name, w.scenario.fault, &a)
 	result.Steps, result.RoleChanges = w.steps, w.roleChanges
+	result.ReplacementRole, result.Replacement = w.successor.role.Seconds(), w.successor.sessions.Seconds()
 	if !w.good.IsZero() {
 		result.Seconds = w.good.Sub(w.begun).Seconds()
 	}

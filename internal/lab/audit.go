@@ -8,7 +8,12 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+
+	"tapetum.dev/tapetum/deploy"
 )
+
+// controllerUser is whom the API server sees when the controller writes.
+const controllerUser = "system:serviceaccount:" + deploy.Namespace + ":" + deploy.ServiceAccount
 
 // auditPolicy makes the API server note every write of the controller's service
 // account, except the renewals of its lease and its Kubernetes events.

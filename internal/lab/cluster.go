@@ -9,20 +9,13 @@ import (
 	"sync/atomic"
 
 	corev1 "k8s.io/api/core/v1"
-	apierrors "k8s.io/apimachinery/pkg/api/errors"
-	"k8s.io/apimachinery/pkg/runtime"
-	"k8s.io/apimachinery/pkg/runtime/schema"
-	"k8s.io/client-go/discovery"
-	clientgoscheme "k8s.io/client-go/kubernetes/scheme"
 	"k8s.io/client-go/rest"
-	"sigs.k8s.io/controller-runtime/pkg/cache"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
-	"tapetum.dev/tapetum/api/v1alpha1"
 	"tapetum.dev/tapetum/deploy"
-	"tapetum.dev/tapetum/internal/calico"
 	"tapetum.dev/tapetum/internal/controlplane"
 	"tapetum.dev/tapetum/internal/lab/fabric"
+	"tapetum.dev/tapetum/internal/lab/standin"
 )
 
 // writers is how many writes the lab has under way at once when it sets nodes up
@@ -33,11 +26,10 @@ const writers = 12
 type Cluster struct {
 	options Options
 	plane   *controlplane.ControlPlane
-	client  client.Client // straight to the API server
-	cache   cache.Cache
+	api     *standin.API
+	client  client.Client // api's
+	reports *standin.Reports
 	audit   *auditLog
-	// statusSubresource: CalicoNodeStatus has one here.
-	statusSubresource bool
 
 	end  context.CancelFunc
 	done sync.WaitGroup
@@ -46,8 +38,8 @@ type Cluster struct {
 
 	mu       sync.Mutex // guards all below
 	fabric   *fabric.Fabric
+	roles    roles
 	machines map[string]*machine
-	reports  map[string]*report
 	next     int // index of the next node to add
 	version  string
 	versions map[string]string // by node, where it is not version
@@ -61,8 +53,8 @@ func Start(ctx context.Context, o Options) (*Cluster, error) {
 	}
 	c := &Cluster{
 		options: o, fabric: fabric.New(o.Seed, o.Timing),
-		machines: map[string]*machine{}, reports: map[string]*report{},
-		version: o.CalicoVersion, versions: map[string]string{},
+		machines: map[string]*machine{},
+		version:  o.CalicoVersion, versions: map[string]string{},
 	}
 	var life context.Context
 	life, c.end = context.WithCancel(ctx)
@@ -99,7 +91,7 @@ func (c *Cluster) start(ctx context.Context) error {
 	if _, err := c.Add(ctx, c.options.Nodes); err != nil {
 		return err
 	}
-	return c.admitController(ctx)
+	return standin.AdmitController(ctx, c.plane, c.ControllerKubeconfig())
 }
 
 func (c *Cluster) install(ctx context.Context) error {
@@ -111,29 +103,13 @@ func (c *Cluster) install(ctx context.Context) error {
 
 // connect makes the clients and starts what runs all the time.
 func (c *Cluster) connect(ctx context.Context) error {
-	scheme := runtime.NewScheme()
-	for _, add := range []func(*runtime.Scheme) error{
-		clientgoscheme.AddToScheme, v1alpha1.AddToScheme,
-		func(s *runtime.Scheme) error { return calico.AddToScheme(s, c.options.Group) },
-	} {
-		if err := add(scheme); err != nil {
-			return err
-		}
-	}
-	config := c.plane.Config()
-	config.QPS = -1
-	config.UserAgent = "tapetum-lab"
 	var err error
-	if c.client, err = client.New(config, client.Options{Scheme: scheme}); err != nil {
+	if c.api, err = standin.Connect(c.plane.Config(), c.options.Group, "tapetum-lab"); err != nil {
 		return err
 	}
-	if c.cache, err = cache.New(config, cache.Options{Scheme: scheme}); err != nil {
-		return err
-	}
-	if c.statusSubresource, err = hasStatusSubresource(config, c.options.Group); err != nil {
-		return err
-	}
-	if err := c.client.Create(ctx, c.clusterInformation(c.options.CalicoVersion)); err != nil {
+	c.client = c.api.Client
+	c.reports = &standin.Reports{API: c.api, Awake: c.awake, Answer: c.sessions, Start: c.done.Go}
+	if err := c.client.Create(ctx, standin.ClusterInformation(c.options.Group, c.options.CalicoVersion)); err != nil {
 		return fmt.Errorf("create ClusterInformation: %w", err)
 	}
 	return c.observe(ctx)
@@ -195,7 +171,7 @@ func (c *Cluster) register(ctx context.Context, p plan) error {
 	if err := c.client.Create(ctx, c.affinity(p)); err != nil {
 		return fmt.Errorf("address block of node %s: %w", p.name, err)
 	}
-	if err := c.client.Create(ctx, pod(p)); err != nil {
+	if err := c.client.Create(ctx, standin.Workload(p.name)); err != nil {
 		return fmt.Errorf("pod on node %s: %w", p.name, err)
 	}
 	return nil
@@ -215,7 +191,7 @@ func (c *Cluster) Delete(ctx context.Context, names ...string) error {
 		affinity := c.affinity(plan{name: names[i]})
 		return errors.Join(
 			client.IgnoreNotFound(c.client.Delete(ctx, affinity)),
-			c.deletePod(ctx, pod(plan{name: names[i]})), c.deletePod(ctx, agent(names[i], "")))
+			c.deletePod(ctx, standin.Workload(names[i])), c.deletePod(ctx, agent(names[i], "")))
 	})
 }
 
@@ -243,25 +219,4 @@ func each(ctx context.Context, n int, job func(ctx context.Context, i int) error
 	close(queue)
 	wait.Wait()
 	return context.Cause(ctx)
-}
-
-// hasStatusSubresource asks whether CalicoNodeStatus has one: in group
-// crd.projectcalico.org it has had one since Calico v3.33 only.
-func hasStatusSubresource(config *rest.Config, group schema.GroupVersion) (bool, error) {
-	found, err := discovery.NewDiscoveryClientForConfig(config)
-	if err != nil {
-		return false, err
-	}
-	list, err := found.ServerResourcesForGroupVersion(group.String())
-	if err != nil && !apierrors.IsNotFound(err) {
-		return false, err
-	}
-	if list != nil {
-		for i := range list.APIResources {
-			if list.APIResources[i].Name == "caliconodestatuses/status" {
-				return true, nil
-			}
-		}
-	}
-	return false, nil
 }

@@ -8,7 +8,7 @@ import (
 	"strings"
 	"time"
 
-	corev1 "k8s.io/api/core/v1"
+	"tapetum.dev/tapetum/internal/lab/standin"
 )
 
 // known returns an error that names the nodes there are not.
@@ -70,10 +70,7 @@ func (c *Cluster) Cordon(ctx context.Context, cordon bool, names ...string) erro
 		return err
 	}
 	return each(ctx, len(names), func(ctx context.Context, i int) error {
-		return c.edit(ctx, names[i], func(node *corev1.Node) {
-			node.Spec.Unschedulable = cordon
-			setTaint(node, unschedulableTaint, cordon, corev1.TaintEffectNoSchedule)
-		})
+		return standin.Cordon(ctx, c.client, names[i], cordon)
 	})
 }
 

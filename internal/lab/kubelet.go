@@ -2,23 +2,14 @@ package lab
 
 import (
 	"context"
-	"fmt"
-	"slices"
 	"time"
 
-	corev1 "k8s.io/api/core/v1"
-	"k8s.io/client-go/util/retry"
-	"sigs.k8s.io/controller-runtime/pkg/client"
-
 	"tapetum.dev/tapetum/internal/inventory"
+	"tapetum.dev/tapetum/internal/lab/standin"
 )
 
-const (
-	unreachableTaint   = "node.kubernetes.io/unreachable"
-	unschedulableTaint = "node.kubernetes.io/unschedulable"
-	// retryAfter is when a node tries again to say how it is.
-	retryAfter = 2 * time.Second
-)
+// retryAfter is when a node tries again to say how it is.
+const retryAfter = 2 * time.Second
 
 // machine is one node's kubelet, and what the cluster makes of its silence.
 type machine struct {
@@ -102,65 +93,8 @@ func (c *Cluster) writeReady(ctx context.Context, m *machine, ready bool) {
 	})
 }
 
-// reportReady writes the Ready condition, and the taints that the node lifecycle
-// controller derives from it.
 func (c *Cluster) reportReady(ctx context.Context, name string, ready bool) error {
 	ctx, cancel := context.WithTimeout(ctx, 10*time.Second)
 	defer cancel()
-	condition := readyCondition(ready)
-	err := retry.RetryOnConflict(retry.DefaultRetry, func() error {
-		var node corev1.Node
-		if err := c.client.Get(ctx, client.ObjectKey{Name: name}, &node); err != nil {
-			return err
-		}
-		i := slices.IndexFunc(node.Status.Conditions, func(x corev1.NodeCondition) bool { return x.Type == corev1.NodeReady })
-		if i < 0 {
-			node.Status.Conditions = append(node.Status.Conditions, condition)
-		} else {
-			if node.Status.Conditions[i].Status == condition.Status {
-				condition.LastTransitionTime = node.Status.Conditions[i].LastTransitionTime
-			}
-			node.Status.Conditions[i] = condition
-		}
-		return c.client.Status().Update(ctx, &node)
-	})
-	if err != nil {
-		return fmt.Errorf("condition of node %s: %w", name, err)
-	}
-	return c.taint(ctx, name, unreachableTaint, !ready, corev1.TaintEffectNoSchedule, corev1.TaintEffectNoExecute)
-}
-
-// taint sets or removes a taint with the given effects; nothing is written where
-// it is already so.
-func (c *Cluster) taint(ctx context.Context, name, key string, set bool, effects ...corev1.TaintEffect) error {
-	return c.edit(ctx, name, func(node *corev1.Node) { setTaint(node, key, set, effects...) })
-}
-
-func setTaint(node *corev1.Node, key string, set bool, effects ...corev1.TaintEffect) {
-	node.Spec.Taints = slices.DeleteFunc(node.Spec.Taints, func(t corev1.Taint) bool { return t.Key == key })
-	for _, effect := range effects {
-		if set {
-			node.Spec.Taints = append(node.Spec.Taints, corev1.Taint{Key: key, Effect: effect})
-		}
-	}
-}
-
-// edit changes a node's metadata or specification.
-func (c *Cluster) edit(ctx context.Context, name string, change func(*corev1.Node)) error {
-	err := retry.RetryOnConflict(retry.DefaultRetry, func() error {
-		var node corev1.Node
-		if err := c.client.Get(ctx, client.ObjectKey{Name: name}, &node); err != nil {
-			return err
-		}
-		before := node.DeepCopy()
-		change(&node)
-		if slices.Equal(before.Spec.Taints, node.Spec.Taints) && before.Spec.Unschedulable == node.Spec.Unschedulable {
-			return nil
-		}
-		return c.client.Patch(ctx, &node, client.MergeFromWithOptions(before, client.MergeFromWithOptimisticLock{}))
-	})
-	if err != nil {
-		return fmt.Errorf("node %s: %w", name, err)
-	}
-	return nil
+	return standin.ReportReady(ctx, c.api.Client, name, ready)
 }

@@ -266,9 +266,9 @@ func checkWrites(t *testing.T, c *Cluster) {
 	policy := &v1alpha1.RouteReflectorAutoscaler{ObjectMeta: metav1.ObjectMeta{Name: v1alpha1.SingletonName}}
 	mustWrite(t, c.Client().Create(t.Context(), policy))
 	merge := func(text string) client.Patch { return client.RawPatch("application/merge-patch+json", []byte(text)) }
-	mustWrite(t, as.Patch(t.Context(), policy, merge(`{"metadata":{"annotations":{"a":"b"}}}`)))
+	mustWrite(t, as.Patch(t.Context(), policy, merge(fmt.Sprintf(`{"metadata":{"annotations":{%q:"{}"}}}`, v1alpha1.MeshAnnotation))))
 	mustWrite(t, as.Status().Patch(t.Context(), policy, merge(`{"status":{"nextStep":"none"}}`)))
-	if err := as.Patch(t.Context(), policy, merge(`{"metadata":{"resourceVersion":"1","annotations":{"a":"c"}}}`)); err == nil {
+	if err := as.Patch(t.Context(), policy, merge(`{"metadata":{"resourceVersion":"1"}}`)); err == nil {
 		t.Fatal("a stale patch was taken")
 	}
 	mustWrite(t, as.Patch(t.Context(), &corev1.Node{ObjectMeta: metav1.ObjectMeta{Name: "control-1"}}, merge(fmt.Sprintf(`{"metadata":{"labels":{%q:"g"}}}`, v1alpha1.HomeLabel))))

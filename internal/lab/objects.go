@@ -7,8 +7,8 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 
-	"tapetum.dev/tapetum/internal/calico"
 	"tapetum.dev/tapetum/internal/inventory"
+	"tapetum.dev/tapetum/internal/lab/standin"
 )
 
 const (
@@ -16,7 +16,6 @@ const (
 	// RackLabel is on every node of a lab with racks.
 	RackLabel         = "topology.tapetum.lab/rack"
 	controlPlaneLabel = "node-role.kubernetes.io/control-plane"
-	podNamespace      = "default"
 )
 
 // plan says what the i-th node of a lab is, from 0.
@@ -62,12 +61,9 @@ func (c *Cluster) node(p plan) *corev1.Node {
 			},
 		},
 		Status: corev1.NodeStatus{
-			Addresses: append(addresses, corev1.NodeAddress{Type: corev1.NodeHostName, Address: p.name}),
-			NodeInfo: corev1.NodeSystemInfo{
-				OperatingSystem: "linux", Architecture: "amd64", KubeletVersion: "v1.37.2",
-				OSImage: "Debian GNU/Linux 13", KernelVersion: "6.12.0", ContainerRuntimeVersion: "containerd://2.1.4",
-			},
-			Conditions: []corev1.NodeCondition{readyCondition(true)},
+			Addresses:  append(addresses, corev1.NodeAddress{Type: corev1.NodeHostName, Address: p.name}),
+			NodeInfo:   standin.NodeInfo("v1.37.2"),
+			Conditions: []corev1.NodeCondition{standin.ReadyCondition(true)},
 		},
 	}
 	if p.rack != "" {
@@ -80,61 +76,10 @@ func (c *Cluster) node(p plan) *corev1.Node {
 	return node
 }
 
-func readyCondition(ready bool) corev1.NodeCondition {
-	now := metav1.Now()
-	if ready {
-		return corev1.NodeCondition{
-			Type: corev1.NodeReady, Status: corev1.ConditionTrue, LastHeartbeatTime: now, LastTransitionTime: now,
-			Reason: "KubeletReady", Message: "kubelet is posting ready status",
-		}
-	}
-	return corev1.NodeCondition{
-		Type: corev1.NodeReady, Status: corev1.ConditionUnknown, LastHeartbeatTime: now, LastTransitionTime: now,
-		Reason: "NodeStatusUnknown", Message: "Kubelet stopped posting node status.",
-	}
-}
-
-// affinity builds the BlockAffinity of a worker's /26. Unstructured, because
-// "deleted" is a string in one group and a boolean in the other.
+// affinity builds the BlockAffinity of a worker's /26.
 func (c *Cluster) affinity(p plan) *unstructured.Unstructured {
 	block := p.index * 64
 	third, fourth := block/256%256, block%256
 	second := 64 + block/65536
-	var deleted any = false
-	if c.options.Group == calico.GroupV1 {
-		deleted = "false"
-	}
-	object := &unstructured.Unstructured{Object: map[string]any{"spec": map[string]any{
-		"node": p.name, "state": "confirmed", "cidr": fmt.Sprintf("10.%d.%d.%d/26", second, third, fourth),
-		"deleted": deleted, "type": "host",
-	}}}
-	object.SetGroupVersionKind(c.options.Group.WithKind("BlockAffinity"))
-	object.SetName(affinityName(p.name))
-	return object
-}
-
-func affinityName(node string) string { return node + "-block" }
-
-// pod builds a pod-network pod that runs on a worker.
-func pod(p plan) *corev1.Pod {
-	return &corev1.Pod{
-		ObjectMeta: metav1.ObjectMeta{Name: podName(p.name), Namespace: podNamespace, Labels: map[string]string{"app": "workload"}},
-		Spec: corev1.PodSpec{
-			NodeName:   p.name,
-			Containers: []corev1.Container{{Name: "workload", Image: "workload:1"}},
-		},
-	}
-}
-
-func podName(node string) string { return "workload-" + node }
-
-// clusterInformation says that Calico's datastore may be written, and what
-// version it is of.
-func (c *Cluster) clusterInformation(version string) *unstructured.Unstructured {
-	object := &unstructured.Unstructured{Object: map[string]any{"spec": map[string]any{
-		"datastoreReady": true, "calicoVersion": version,
-	}}}
-	object.SetGroupVersionKind(c.options.Group.WithKind("ClusterInformation"))
-	object.SetName("default")
-	return object
+	return standin.BlockAffinity(c.options.Group, p.name+"-block", p.name, fmt.Sprintf("10.%d.%d.%d/26", second, third, fourth))
 }

@@ -2,16 +2,15 @@ package lab
 
 import (
 	"context"
-	"fmt"
 	"time"
 
 	corev1 "k8s.io/api/core/v1"
-	toolscache "k8s.io/client-go/tools/cache"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"tapetum.dev/tapetum/internal/calico"
 	"tapetum.dev/tapetum/internal/inventory"
 	"tapetum.dev/tapetum/internal/lab/fabric"
+	"tapetum.dev/tapetum/internal/lab/standin"
 )
 
 // beat is how often the lab looks what is to do. Virtual time is exact whatever
@@ -20,41 +19,13 @@ const beat = 20 * time.Millisecond
 
 // observe starts one watch a kind, shared by all nodes, and the loop.
 func (c *Cluster) observe(ctx context.Context) error {
-	for _, kind := range []client.Object{
-		&corev1.Node{}, &calico.BGPPeer{}, &calico.BGPConfiguration{}, &calico.BGPFilter{}, &calico.CalicoNodeStatus{},
-	} {
-		informer, err := c.cache.GetInformer(ctx, kind)
-		if err != nil {
-			return fmt.Errorf("watch %T: %w", kind, err)
-		}
-		_, err = informer.AddEventHandler(toolscache.ResourceEventHandlerFuncs{
-			AddFunc:    func(any) { c.dirty.Store(true) },
-			UpdateFunc: func(any, any) { c.dirty.Store(true) },
-			DeleteFunc: func(any) { c.dirty.Store(true) },
-		})
-		if err != nil {
-			return fmt.Errorf("watch %T: %w", kind, err)
-		}
+	err := c.api.Watch(ctx, &c.dirty, c.done.Go,
+		&corev1.Node{}, &calico.BGPPeer{}, &calico.BGPConfiguration{}, &calico.BGPFilter{}, &calico.CalicoNodeStatus{})
+	if err != nil {
+		return err
 	}
-	c.done.Go(func() { _ = c.cache.Start(ctx) })
-	if !c.cache.WaitForCacheSync(ctx) {
-		return context.Cause(ctx)
-	}
-	c.done.Go(func() { c.loop(ctx) })
+	c.done.Go(func() { standin.Every(ctx, beat, func(now time.Time) { c.step(ctx, now) }) })
 	return nil
-}
-
-func (c *Cluster) loop(ctx context.Context) {
-	ticker := time.NewTicker(beat)
-	defer ticker.Stop()
-	for {
-		select {
-		case <-ctx.Done():
-			return
-		case now := <-ticker.C:
-			c.step(ctx, now)
-		}
-	}
 }
 
 func (c *Cluster) step(ctx context.Context, now time.Time) {
@@ -68,17 +39,40 @@ func (c *Cluster) step(ctx context.Context, now time.Time) {
 			return
 		}
 	}
+	if changed {
+		c.reports.Meet(now, statuses)
+	}
+	c.simulate(ctx, now, changed, resources)
+	c.reports.Run(ctx, now)
+}
+
+// simulate brings the sessions and the kubelets to now.
+func (c *Cluster) simulate(ctx context.Context, now time.Time, changed bool, resources fabric.Resources) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if changed {
 		c.meetMachines(now, resources.Nodes)
+		c.roles.meet(resources.Nodes)
 		resources.WithoutCommunities = c.withoutCommunities()
 		c.fabric.Set(now, resources)
-		c.meetReports(now, statuses)
 	}
 	c.fabric.Advance(now)
 	c.runKubelets(ctx, now)
-	c.runReports(ctx, now)
+}
+
+// awake tells whether a node has power; sessions is what its calico-node reports.
+func (c *Cluster) awake(node string) bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	m := c.machines[node]
+	return m != nil && m.powered
+}
+
+func (c *Cluster) sessions(_ context.Context, node string) (calico.NodeStatusStatus, error) {
+	ready := calico.DaemonStatus{State: calico.DaemonReady}
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return calico.NodeStatusStatus{Agent: calico.NodeAgentStatus{BIRDV4: ready, BIRDV6: ready}, BGP: c.fabric.Status(node)}, nil
 }
 
 // read takes everything from the watches' caches. Nothing of it may be changed.
@@ -92,7 +86,7 @@ func (c *Cluster) read(ctx context.Context) (fabric.Resources, []calico.CalicoNo
 		out            fabric.Resources
 	)
 	for _, list := range []client.ObjectList{&nodes, &peers, &configurations, &filters, &statuses} {
-		if err := c.cache.List(ctx, list, client.UnsafeDisableDeepCopy); err != nil {
+		if err := c.api.Cache.List(ctx, list, client.UnsafeDisableDeepCopy); err != nil {
 			return out, nil, err
 		}
 	}

@@ -93,14 +93,6 @@ func (c *Cluster) nodeState(n *inventory.Node) NodeState {
 	return s
 }
 
-// ResetAccount starts a new account of lost routes: nodes whose cluster ID
-// changes from now on count as changing their role, all others as ordinary.
-func (c *Cluster) ResetAccount() {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	c.fabric.ResetAccount(time.Now(), nil)
-}
-
 // Account returns what was lost since the last ResetAccount.
 func (c *Cluster) Account() fabric.Account {
 	c.mu.Lock()

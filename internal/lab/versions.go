@@ -12,6 +12,7 @@ import (
 
 	"tapetum.dev/tapetum/internal/calico"
 	"tapetum.dev/tapetum/internal/controlplane"
+	"tapetum.dev/tapetum/internal/lab/standin"
 )
 
 // Where Calico's manifests run calico-node, and what tells its pods.
@@ -92,7 +93,7 @@ func (c *Cluster) SetCalicoVersion(ctx context.Context, version string, names ..
 	if err := c.installCalico(ctx, version); err != nil {
 		return err
 	}
-	information := c.clusterInformation(version)
+	information := standin.ClusterInformation(c.options.Group, version)
 	patch := client.MergeFrom(&unstructured.Unstructured{Object: map[string]any{
 		"apiVersion": information.GetAPIVersion(), "kind": information.GetKind(),
 		"metadata": map[string]any{"name": information.GetName()},

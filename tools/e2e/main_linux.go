@@ -8,6 +8,7 @@ import (
 	"os"
 	"os/signal"
 	"runtime"
+	"slices"
 	"strconv"
 	"strings"
 	"syscall"
@@ -47,7 +48,7 @@ func run(ctx context.Context) error {
 	flag.IntVar(&o.Blockless, "blockless", 0, "how many of them own no address block")
 	flag.IntVar(&o.Zones, "zones", 3, "zones over which they are spread")
 	flag.Uint64Var(&o.Seed, "seed", 1, "seed of what is left to chance")
-	story := flag.String("story", "", "full, dual-stack or short; both of the first two when empty")
+	story := flag.String("story", "", fmt.Sprintf("%v or short; all but that when empty", e2e.Stories()))
 	flag.StringVar(&o.Controller, "controller", "bin/tapetum", "the tapetum binary")
 	flag.DurationVar(&o.Timeout, "timeout", 10*time.Minute, "for each scenario")
 	only := flag.String("only", "", "numbers of the story's scenarios to run, separated by commas; all when empty")
@@ -92,14 +93,14 @@ func run(ctx context.Context) error {
 }
 
 func chosen(story string) ([]e2e.Story, error) {
-	switch s := e2e.Story(story); s {
-	case "":
-		return []e2e.Story{e2e.StoryFull, e2e.StoryDualStack}, nil
-	case e2e.StoryFull, e2e.StoryDualStack, e2e.StoryShort:
+	s := e2e.Story(story)
+	switch {
+	case s == "":
+		return e2e.Stories(), nil
+	case s == e2e.StoryShort, slices.Contains(e2e.Stories(), s):
 		return []e2e.Story{s}, nil
-	default:
-		return nil, fmt.Errorf("-story: there is no %q", story)
 	}
+	return nil, fmt.Errorf("-story: there is no %q", story)
 }
 
 // play runs each story on a cluster of its own and returns all results.

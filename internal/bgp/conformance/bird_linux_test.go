@@ -1,16 +1,15 @@
 package conformance
 
 import (
-	"bytes"
 	"errors"
 	"fmt"
 	"net"
 	"net/netip"
 	"os"
-	"os/exec"
-	"path/filepath"
 	"sync"
 	"testing"
+
+	"tapetum.dev/tapetum/internal/lab/birdctl"
 )
 
 // birdPath finds the daemon: $BIRD, or what tools/bird has put into the cache.
@@ -29,26 +28,8 @@ func birdPath(t *testing.T) string {
 }
 
 var findBird = sync.OnceValues(func() (string, error) {
-	path := os.Getenv("BIRD")
-	if path == "" {
-		cache, err := os.UserCacheDir()
-		if err != nil {
-			return "", err
-		}
-		found, err := filepath.Glob(filepath.Join(cache, "tapetum", "bird", "1.6.*", "bird"))
-		if err != nil || len(found) == 0 {
-			return "", errors.New("no daemon in the tool cache: run make bird, or set BIRD to the path of a BIRD 1.6 daemon")
-		}
-		path = found[len(found)-1]
-	}
-	version, err := exec.Command(path, "--version").CombinedOutput()
-	if err != nil {
-		return "", fmt.Errorf("%s --version: %w", path, err)
-	}
-	if !bytes.HasPrefix(version, []byte("BIRD version 1.6.")) {
-		return "", fmt.Errorf("%s is %s, want BIRD version 1.6", path, bytes.TrimSpace(version))
-	}
-	return path, nil
+	path, _, err := birdctl.Find()
+	return path, err
 })
 
 const port = 17900

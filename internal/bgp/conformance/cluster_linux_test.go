@@ -15,6 +15,7 @@ import (
 
 	"tapetum.dev/tapetum/internal/bgp"
 	"tapetum.dev/tapetum/internal/inventory"
+	"tapetum.dev/tapetum/internal/lab/birdconf"
 )
 
 // picture is what is compared: what the model predicts, or what the daemons hold.
@@ -154,24 +155,24 @@ func (c *cluster) kill(node string) {
 func (c *cluster) observe() (picture, error) {
 	out := newPicture()
 	for name, d := range c.daemons {
-		states, err := d.protocols()
+		protocols, err := d.Protocols()
 		if err != nil {
-			return out, err
+			return out, fmt.Errorf("BIRD of %s: %w", name, err)
 		}
 		byNeighbor, up := map[string][]string{}, map[string]bool{}
-		for protocol, state := range states {
-			neighbor := c.neighbor(protocol)
-			byNeighbor[neighbor] = append(byNeighbor[neighbor], protocol)
-			up[neighbor] = up[neighbor] || state == "up"
+		for i := range protocols {
+			neighbor := c.neighbor(protocols[i].Name)
+			byNeighbor[neighbor] = append(byNeighbor[neighbor], protocols[i].Name)
+			up[neighbor] = up[neighbor] || protocols[i].Up
 		}
 		for neighbor, all := range byNeighbor {
 			if up[neighbor] {
 				out.sessions[sessionKey(name, neighbor, all...)] = true
 			}
 		}
-		paths, err := d.paths()
+		paths, err := d.Paths()
 		if err != nil {
-			return out, err
+			return out, fmt.Errorf("BIRD of %s: %w", name, err)
 		}
 		for prefix, n := range paths {
 			out.paths[bgp.Pair{From: name, To: c.owners[prefix]}] = n
@@ -244,9 +245,7 @@ func describe(in bgp.Input) string {
 		s := &in.Configurations[i].Spec
 		fmt.Fprintf(&b, "BGPConfiguration %s mesh %v port %d\n", in.Configurations[i].Name, s.NodeToNodeMeshEnabled == nil || *s.NodeToNodeMeshEnabled, s.ListenPort)
 	}
-	for i := range in.Filters {
-		fmt.Fprintf(&b, "BGPFilter %s import %s; export %s\n", in.Filters[i].Name, rulesText(&in.Filters[i], "import"), rulesText(&in.Filters[i], "export"))
-	}
+	b.WriteString(birdconf.FilterFunctions(in.Filters, birdconf.IPv4))
 	return b.String()
 }
 

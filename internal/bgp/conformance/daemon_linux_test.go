@@ -8,6 +8,8 @@ import (
 	"strings"
 	"syscall"
 	"time"
+
+	"tapetum.dev/tapetum/internal/lab/birdctl"
 )
 
 // daemon is one running BIRD.
@@ -17,7 +19,7 @@ type daemon struct {
 	files   string // path of its files without extension
 	process *exec.Cmd
 	exited  chan struct{}
-	*console
+	*birdctl.Console
 }
 
 // startDaemon starts BIRD with a configuration. files is where its configuration,
@@ -44,7 +46,7 @@ func startDaemon(bird, name, files, config string) (*daemon, error) {
 	}()
 	for {
 		var err error
-		if d.console, err = d.connect(); err == nil {
+		if d.Console, err = birdctl.Dial(d.socket()); err == nil {
 			return d, nil
 		}
 		select {
@@ -63,7 +65,7 @@ func (d *daemon) logFile() string    { return d.files + ".log" }
 func (d *daemon) kill() {
 	_ = d.process.Process.Kill() // fails only where it has ended already
 	<-d.exited
-	d.close()
+	_ = d.Close() // nothing is left to be written
 }
 
 // reconfigure gives the daemon another configuration the way Calico does.

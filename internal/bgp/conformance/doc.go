@@ -3,9 +3,10 @@
 //
 // Every node of a cluster gets a daemon on a loopback address, configured as
 // Calico's confd would. What the daemons' tables then hold is compared with what
-// the model predicts, for every pair of nodes. Sessions and configurations are
-// worked out here from Calico's rules a second time, without the model's help, so
-// that a mistake in it cannot hide itself. `make bird` fetches the daemon.
+// the model predicts, for every pair of nodes. Sessions and filters are worked out
+// from Calico's rules a second time, by internal/lab/birdconf, which knows nothing
+// of the model, so that a mistake in it cannot hide itself. `make bird` fetches the
+// daemon.
 //
 // IPv4 only: a machine has one IPv6 loopback address, and more need privileges.
 package conformance

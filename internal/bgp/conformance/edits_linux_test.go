@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"maps"
 	"net/netip"
+	"reflect"
 	"slices"
 	"testing"
 	"time"
@@ -13,6 +14,7 @@ import (
 	"tapetum.dev/tapetum/internal/bgp"
 	"tapetum.dev/tapetum/internal/calico"
 	"tapetum.dev/tapetum/internal/inventory"
+	"tapetum.dev/tapetum/internal/lab/birdconf"
 )
 
 // TestEdits applies random edits to running clusters, to all nodes at once or, as
@@ -82,14 +84,14 @@ func blocked(before, after bgp.Input) bool {
 	return !calico.MeshEnabled(before.Configurations) && calico.MeshEnabled(after.Configurations) && len(overlapping(after)) > 0
 }
 
-func toward(list []protocol, n *inventory.Node) []protocol {
-	return slices.DeleteFunc(slices.Clone(list), func(p protocol) bool { return p.ip != n.IPv4 })
+func toward(list []birdconf.Protocol, n *inventory.Node) []birdconf.Protocol {
+	return slices.DeleteFunc(slices.Clone(list), func(p birdconf.Protocol) bool { return p.IP != n.IPv4 })
 }
 
 // grows: all protocols, one at least, stay as they are.
-func grows(now, later []protocol) bool {
-	return len(now) > 0 && !slices.ContainsFunc(now, func(p protocol) bool {
-		return !slices.ContainsFunc(later, func(q protocol) bool { p.filters = q.filters; return p == q })
+func grows(now, later []birdconf.Protocol) bool {
+	return len(now) > 0 && !slices.ContainsFunc(now, func(p birdconf.Protocol) bool {
+		return !slices.ContainsFunc(later, func(q birdconf.Protocol) bool { p.Filters = q.Filters; return reflect.DeepEqual(p, q) })
 	})
 }
 

@@ -5,6 +5,7 @@ import (
 	"testing"
 
 	"tapetum.dev/tapetum/internal/bgp"
+	"tapetum.dev/tapetum/internal/lab/birdconf"
 )
 
 // predict asks the model.
@@ -52,7 +53,7 @@ func checkPathsPerRoute(t *testing.T, in bgp.Input, p picture) {
 	fewest, most := math.MaxInt, 0
 	for i := range in.Nodes {
 		for j := range in.Nodes {
-			if i != j && clusterID(&in.Nodes[i]) == "" && clusterID(&in.Nodes[j]) == "" {
+			if i != j && birdconf.ClusterID(&in.Nodes[i]) == "" && birdconf.ClusterID(&in.Nodes[j]) == "" {
 				n := p.paths[bgp.Pair{From: in.Nodes[i].Name, To: in.Nodes[j].Name}]
 				fewest, most = min(fewest, n), max(most, n)
 			}

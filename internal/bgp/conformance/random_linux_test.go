@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"net/netip"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -16,6 +17,7 @@ import (
 	"tapetum.dev/tapetum/internal/bgp"
 	"tapetum.dev/tapetum/internal/calico"
 	"tapetum.dev/tapetum/internal/inventory"
+	"tapetum.dev/tapetum/internal/lab/birdconf"
 )
 
 var (
@@ -91,13 +93,13 @@ func settled(in bgp.Input) bool {
 		return false
 	}
 	for _, list := range protocols {
-		first := map[netip.Addr]protocol{}
+		first := map[netip.Addr]birdconf.Protocol{}
 		for _, p := range list {
-			other, second := first[p.ip]
-			if second && (other.port != p.port || other.filters != p.filters || other.as != p.as && strings.HasPrefix(other.name, "Global_")) {
+			other, second := first[p.IP]
+			if second && (other.Port != p.Port || !slices.Equal(other.Filters, p.Filters) || other.AS != p.AS && strings.HasPrefix(other.Name, "Global_")) {
 				return false
 			}
-			first[p.ip] = p
+			first[p.IP] = p
 		}
 	}
 	_, most, capped := bgp.Build(in).PathsPerRoute()

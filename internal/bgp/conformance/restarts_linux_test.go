@@ -48,13 +48,13 @@ func (c *cluster) carrying() (map[string]map[string]string, error) {
 	out := map[string]map[string]string{}
 	for name, d := range c.daemons {
 		out[name] = map[string]string{}
-		states, err := d.protocols()
+		protocols, err := d.Protocols()
 		if err != nil {
-			return nil, err
+			return nil, fmt.Errorf("BIRD of %s: %w", name, err)
 		}
-		for protocol, state := range states {
-			if state == "up" {
-				out[name][c.neighbor(protocol)] = protocol
+		for i := range protocols {
+			if p := &protocols[i]; p.Up {
+				out[name][c.neighbor(p.Name)] = p.Name
 			}
 		}
 	}
@@ -299,10 +299,10 @@ func overlapping(in bgp.Input) map[string]bool {
 	for node, list := range protocols {
 		seen := map[netip.Addr]bool{}
 		for _, p := range list {
-			if seen[p.ip] {
-				out[pairKey(node, names[p.ip])] = true
+			if seen[p.IP] {
+				out[pairKey(node, names[p.IP])] = true
 			}
-			seen[p.ip] = true
+			seen[p.IP] = true
 		}
 	}
 	return out

@@ -221,7 +221,7 @@ func TestPathExplosion(t *testing.T) {
 		defer c.stop(t)
 		held, same := 0, 0
 		for range pollsAtMost {
-			paths, err := c.daemons["c1"].paths()
+			paths, err := c.daemons["c1"].Paths()
 			if err != nil {
 				t.Fatal(err)
 			}

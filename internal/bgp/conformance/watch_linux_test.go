@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"tapetum.dev/tapetum/internal/bgp"
+	"tapetum.dev/tapetum/internal/lab/birdctl"
 )
 
 // watch notes which routes the daemons lose for a moment.
@@ -25,27 +26,27 @@ const watchEvery = 25 * time.Millisecond
 func (c *cluster) watchRoutes(have map[bgp.Pair]int) (*watch, error) {
 	w := &watch{stop: make(chan struct{}), lost: map[bgp.Pair]bool{}}
 	for name, d := range c.daemons {
-		console, err := d.connect()
+		console, err := birdctl.Dial(d.socket())
 		if err != nil {
 			close(w.stop)
 			return nil, err
 		}
 		w.wait.Go(func() {
-			defer console.close()
+			defer console.Close() //nolint:errcheck // nothing is left to be written
 			w.follow(c, name, console, have)
 		})
 	}
 	return w, nil
 }
 
-func (w *watch) follow(c *cluster, holder string, console *console, have map[bgp.Pair]int) {
+func (w *watch) follow(c *cluster, holder string, console *birdctl.Console, have map[bgp.Pair]int) {
 	for {
 		select {
 		case <-w.stop:
 			return
 		case <-time.After(watchEvery):
 		}
-		paths, err := console.paths()
+		paths, err := console.Paths()
 		w.mutex.Lock()
 		if err != nil {
 			w.err = err

@@ -1,40 +1,59 @@
 package birdconf
 
 import (
+	"cmp"
 	"fmt"
+	"slices"
 	"strings"
 
 	"tapetum.dev/tapetum/internal/calico"
 )
 
-// Directions of a BGPFilter's rules.
+// Direction is that of a BGPFilter's rules.
+type Direction string
+
+// Directions.
 const (
-	importing = "import"
-	exporting = "export"
+	Import Direction = "import"
+	Export Direction = "export"
 )
 
 // functionName is what confd calls the function of a BGPFilter.
-func functionName(filter, direction string, family Family) string {
+func functionName(filter string, direction Direction, family Family) string {
 	return fmt.Sprintf("'bgp_%s_%sFilterV%d'", filter, direction, family)
 }
 
-// callFilters leaves out filters that do not exist and those without rules for
-// the direction, as confd does.
-func callFilters(t *text, in *Input, family Family, names []string, direction string) {
+// FilterCalls returns the lines that call the functions of the named filters, each
+// with its end. Filters that do not exist and those without rules for the direction
+// are left out, as confd does.
+func FilterCalls(filters []calico.BGPFilter, family Family, names []string, direction Direction) string {
+	t := &text{}
 	for _, name := range names {
-		for i := range in.Filters {
-			if f := &in.Filters[i]; f.Name == name && len(rulesOf(f, direction, family)) > 0 {
+		for i := range filters {
+			if f := &filters[i]; f.Name == name && len(rulesOf(f, direction, family)) > 0 {
 				t.line("    %s();", functionName(name, direction, family))
 			}
 		}
 	}
+	return t.String()
 }
 
-func rulesOf(f *calico.BGPFilter, direction string, family Family) []calico.BGPFilterRule {
+// FilterFunctions returns the lines that define the functions of all filters, by
+// name.
+func FilterFunctions(filters []calico.BGPFilter, family Family) string {
+	t := &text{}
+	sorted := slices.SortedFunc(slices.Values(filters), func(a, b calico.BGPFilter) int { return cmp.Compare(a.Name, b.Name) })
+	for i := range sorted {
+		renderFilter(t, &sorted[i], family)
+	}
+	return t.String()
+}
+
+func rulesOf(f *calico.BGPFilter, direction Direction, family Family) []calico.BGPFilterRule {
 	switch {
-	case direction == importing && family == IPv4:
+	case direction == Import && family == IPv4:
 		return f.Spec.ImportV4
-	case direction == importing:
+	case direction == Import:
 		return f.Spec.ImportV6
 	case family == IPv4:
 		return f.Spec.ExportV4
@@ -44,7 +63,7 @@ func rulesOf(f *calico.BGPFilter, direction string, family Family) []calico.BGPF
 }
 
 func renderFilter(t *text, f *calico.BGPFilter, family Family) {
-	for _, direction := range []string{importing, exporting} {
+	for _, direction := range []Direction{Import, Export} {
 		rules := rulesOf(f, direction, family)
 		if len(rules) == 0 {
 			continue

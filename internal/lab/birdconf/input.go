@@ -50,8 +50,9 @@ func (in *Input) asNumber(n *inventory.Node) uint32 {
 	return calico.GlobalAS(in.Configurations)
 }
 
-// clusterID is what confd renders: Calico lets networks pass as well as addresses.
-func clusterID(n *inventory.Node) string {
+// ClusterID is what confd renders; "" where it renders none. Calico lets networks
+// pass as well as addresses.
+func ClusterID(n *inventory.Node) string {
 	if _, valid, err := calico.ParseClusterID(n.ClusterID); valid || errors.Is(err, calico.ErrClusterIDNetwork) {
 		return n.ClusterID
 	}

@@ -178,7 +178,7 @@ func (s *solver) asPeer(name string, spec *calico.BGPPeerSpec) []peering {
 		return nil
 	}
 	return []peering{{
-		ip: s.family.Of(n), port: calico.ListenPort(s.in.Configurations, name), as: s.in.asNumber(n), clusterID: clusterID(n), spec: spec,
+		ip: s.family.Of(n), port: calico.ListenPort(s.in.Configurations, name), as: s.in.asNumber(n), clusterID: ClusterID(n), spec: spec,
 	}}
 }
 

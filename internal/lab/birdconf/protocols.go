@@ -52,14 +52,14 @@ func (s *solver) protocols(n *inventory.Node) []Protocol {
 
 // mesh: a node with a cluster ID is out of it on both sides.
 func (s *solver) mesh(n *inventory.Node) []Protocol {
-	if clusterID(n) != "" || !calico.MeshEnabled(s.in.Configurations) {
+	if ClusterID(n) != "" || !calico.MeshEnabled(s.in.Configurations) {
 		return nil
 	}
 	var out []Protocol
 	for i := range s.in.Nodes {
 		other := &s.in.Nodes[i]
 		ip := s.family.Of(other)
-		if other.Name == n.Name || !ip.IsValid() || clusterID(other) != "" {
+		if other.Name == n.Name || !ip.IsValid() || ClusterID(other) != "" {
 			continue
 		}
 		as := other.ASNumber
@@ -85,7 +85,7 @@ func (s *solver) protocol(kind string, n *inventory.Node, p *peering) Protocol {
 	}
 	// The neighbor is a client of a reflector unless it is known to have the same
 	// cluster ID.
-	if id := clusterID(n); id != "" && p.as == s.in.asNumber(n) && p.clusterID != id {
+	if id := ClusterID(n); id != "" && p.as == s.in.asNumber(n) && p.clusterID != id {
 		out.ClusterID = id
 	}
 	out.Passive = kind == "Global" && p.calicoNode && p.ip.String() > s.family.Of(n).String()

@@ -1,7 +1,6 @@
 package birdconf
 
 import (
-	"cmp"
 	"fmt"
 	"net/netip"
 	"slices"
@@ -31,10 +30,7 @@ func Render(in *Input, family Family, n *inventory.Node, protocols []Protocol) s
 	renderBlocks(t, in, family, n)
 	renderTables(t)
 	renderTemplate(t, in.asNumber(n))
-	filters := slices.SortedFunc(slices.Values(in.Filters), func(a, b calico.BGPFilter) int { return cmp.Compare(a.Name, b.Name) })
-	for i := range filters {
-		renderFilter(t, &filters[i], family)
-	}
+	t.WriteString(FilterFunctions(in.Filters, family))
 	for i := range protocols {
 		renderProtocol(t, in, family, n, &protocols[i])
 	}
@@ -144,11 +140,11 @@ func renderProtocol(t *text, in *Input, family Family, n *inventory.Node, p *Pro
 		t.line("  password %q;", p.Password)
 	}
 	t.line("  import filter {")
-	callFilters(t, in, family, p.Filters, importing)
+	t.WriteString(FilterCalls(in.Filters, family, p.Filters, Import))
 	t.line("    accept;")
 	t.line("  };")
 	t.line("  export filter {")
-	callFilters(t, in, family, p.Filters, exporting)
+	t.WriteString(FilterCalls(in.Filters, family, p.Filters, Export))
 	t.line("    calico_export_to_bgp_peers(true);")
 	t.line("    reject;")
 	t.line("  };")

@@ -15,6 +15,7 @@ import (
 	"tapetum.dev/tapetum/internal/calico"
 	"tapetum.dev/tapetum/internal/lab"
 	"tapetum.dev/tapetum/internal/lab/fabric"
+	"tapetum.dev/tapetum/internal/lab/standin"
 )
 
 func TestRule(t *testing.T) {
@@ -59,41 +60,6 @@ func TestOptions(t *testing.T) {
 	}
 }
 
-func TestJournal(t *testing.T) {
-	path := filepath.Join(t.TempDir(), "controller.log")
-	j := journal{path: path}
-	if entries, err := j.read(); err != nil || len(entries) != 0 {
-		t.Fatalf("without a log: %v, %v", entries, err)
-	}
-	write := func(text string) {
-		t.Helper()
-		f, err := os.OpenFile(path, os.O_APPEND|os.O_CREATE|os.O_WRONLY, 0o600)
-		if err != nil {
-			t.Fatal(err)
-		}
-		if _, err := f.WriteString(text); err != nil {
-			t.Fatal(err)
-		}
-		if err := f.Close(); err != nil {
-			t.Fatal(err)
-		}
-	}
-	write(`{"time":"2026-01-01T00:00:00Z","level":"INFO","msg":"step written","action":"SetRole","object":"Node/a","why":"w","costs":["a"]}` +
-		"\npanic: not JSON\n" + `{"msg":"degr`)
-	entries, err := j.read()
-	if err != nil || len(entries) != 1 || entries[0].title() != "make a a route reflector" || !cmp.Equal(entries[0].Costs, []string{"a"}) {
-		t.Fatalf("read %+v, %v; want the one finished step", entries, err)
-	}
-	write(`aded","reason":"Contested","message":"who"}` + "\n")
-	entries, err = j.read()
-	if err != nil || len(entries) != 1 || entries[0].Message != messageDegraded || entries[0].Reason != "Contested" || entries[0].Text != "who" {
-		t.Fatalf("read %+v, %v; want the line that was unfinished before", entries, err)
-	}
-	if tail := j.tail(2); len(tail) != 2 || !strings.HasPrefix(tail[0], "panic") {
-		t.Fatalf("tail %q", tail)
-	}
-}
-
 func TestTitles(t *testing.T) {
 	for _, tc := range []struct{ action, object, want string }{
 		{"ClearRole", "Node/a", "take the role from a"},
@@ -103,8 +69,8 @@ func TestTitles(t *testing.T) {
 		{"DeletePeer", "BGPPeer/x", "delete BGPPeer x"},
 		{"Unheard", "Of/it", "Unheard Of/it"},
 	} {
-		e := entry{Action: tc.action, Object: tc.object}
-		if got := e.title(); got != tc.want {
+		e := standin.Entry{Action: tc.action, Object: tc.object}
+		if got := title(&e); got != tc.want {
 			t.Errorf("%s %s: %q, want %q", tc.action, tc.object, got, tc.want)
 		}
 	}

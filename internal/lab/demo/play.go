@@ -12,6 +12,7 @@ import (
 
 	"tapetum.dev/tapetum/api/v1alpha1"
 	"tapetum.dev/tapetum/internal/lab"
+	"tapetum.dev/tapetum/internal/lab/standin"
 )
 
 const (
@@ -85,7 +86,7 @@ func (d *demo) forget() error {
 	if _, err := d.cluster.Writes(); err != nil {
 		return err
 	}
-	_, err := d.journal.read()
+	_, err := d.journal.Read()
 	return err
 }
 
@@ -136,7 +137,7 @@ func (c *chapter) missing(v *view) string {
 	case status.ObservedGeneration != v.policy.Generation || ready == nil:
 		return "the controller has not looked at the policy yet"
 	case c.event.topology != "":
-		if text := arrived(v, c.event.topology); text != "" {
+		if text := standin.Arrived(v.policy, c.event.topology, v.state.MeshOn, identities(&v.state)); text != "" {
 			return text
 		}
 	case reflectors != c.event.reflectors:
@@ -164,13 +165,13 @@ func onOff(on bool) string {
 
 // showSteps prints what the controller has done since the last look.
 func (c *chapter) showSteps() error {
-	entries, err := c.journal.read()
+	entries, err := c.journal.Read()
 	if err != nil {
 		return err
 	}
 	for i := range entries {
 		switch e := &entries[i]; e.Message {
-		case messageStep:
+		case standin.MessageStep:
 			c.result.Steps++
 			c.showStep(e)
 		case messageDegraded:
@@ -182,10 +183,10 @@ func (c *chapter) showSteps() error {
 	return nil
 }
 
-func (c *chapter) showStep(e *entry) {
+func (c *chapter) showStep(e *standin.Entry) {
 	s := c.screen
 	at := stamp(max(e.Time.Sub(c.begun), 0))
-	s.line(fmt.Sprintf("%s  %s", at, s.style(bold, fmt.Sprintf("%2d  %s", c.result.Steps, e.title()))))
+	s.line(fmt.Sprintf("%s  %s", at, s.style(bold, fmt.Sprintf("%2d  %s", c.result.Steps, title(e)))))
 	const indent = "             "
 	for _, part := range []struct{ label, text, code string }{
 		{"why: ", e.Why, dim},
@@ -325,7 +326,7 @@ func (c *chapter) stuck(missing string) error {
 		}
 	}
 	s.line("  the last lines of the controller's log:")
-	for _, line := range c.journal.tail(8) {
+	for _, line := range c.journal.Tail(8) {
 		s.line("    " + line)
 	}
 	return fmt.Errorf("%w: %q did not end within %s: %s", ErrStuck, c.event.name, c.options.Timeout, missing)

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"tapetum.dev/tapetum/internal/lab"
+	"tapetum.dev/tapetum/internal/lab/standin"
 )
 
 // ErrLost says that ordinary nodes lost routes: what must never happen did.
@@ -26,7 +27,7 @@ type demo struct {
 	screen     *screen
 	cluster    *lab.Cluster
 	controller *child
-	journal    journal
+	journal    standin.Journal
 	abort      context.CancelFunc // ends the lab at once
 
 	victim, zone string // of the events so far
@@ -111,7 +112,7 @@ func (d *demo) begin(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	d.journal.path = d.controller.log
+	d.journal.Path = d.controller.log
 	return nil
 }
 
@@ -189,7 +190,7 @@ func (d *demo) keep(ctx context.Context) {
 	if hint != "" {
 		s.line("  " + hint + "        (also kill, revive, cordon, delete, add, storm, stop-api)")
 	}
-	s.line("The controller's log is " + d.journal.path)
+	s.line("The controller's log is " + d.journal.Path)
 	s.line("Ctrl-C ends it all.")
 	<-ctx.Done()
 }

@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"time"
 
-	"k8s.io/apimachinery/pkg/api/meta"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
@@ -179,47 +178,6 @@ func identities(s *lab.State) map[string]int {
 		}
 	}
 	return count
-}
-
-// arrived says what a topology still lacks; "" when it is all there.
-func arrived(v *view, topology v1alpha1.Topology) string {
-	status := &v.policy.Status
-	switch {
-	case status.Plan == nil || status.Plan.Topology != topology:
-		return "the plan is another topology"
-	case status.Topology != topology:
-		return fmt.Sprintf("the topology in force is %s", status.Topology)
-	case v.state.MeshOn != (topology == v1alpha1.TopologyMesh):
-		return "the node-to-node mesh is " + onOff(v.state.MeshOn)
-	}
-	if c := meta.FindStatusCondition(status.Conditions, v1alpha1.ConditionProgressing); c == nil || c.Status == metav1.ConditionTrue {
-		return "steps are left: " + status.NextStep
-	}
-	return shape(&v.state, topology)
-}
-
-// shape looks at the cluster IDs, without asking the controller.
-func shape(s *lab.State, topology v1alpha1.Topology) string {
-	ids, all := identities(s), len(s.Reflectors())
-	shared := 0
-	for _, n := range ids {
-		shared = max(shared, n)
-	}
-	var fits bool
-	switch topology {
-	case v1alpha1.TopologyMesh:
-		fits = all == 0
-	case v1alpha1.TopologySingle, v1alpha1.TopologyQuorum:
-		fits = all > 1 && len(ids) == 1
-	case v1alpha1.TopologyMulti:
-		fits = all > 1 && shared == 1
-	case v1alpha1.TopologyHierarchy:
-		fits = len(ids) > 1 && shared > 1
-	}
-	if !fits {
-		return fmt.Sprintf("%d reflectors with %d cluster IDs are no %s", all, len(ids), topology)
-	}
-	return ""
 }
 
 // finish prints the result, writes it, and keeps everything up where asked to.

@@ -9,7 +9,6 @@ import (
 	"testing"
 
 	"tapetum.dev/tapetum/api/v1alpha1"
-	"tapetum.dev/tapetum/internal/lab"
 )
 
 func TestTour(t *testing.T) {
@@ -42,34 +41,6 @@ func TestTour(t *testing.T) {
 		got, err := tour(tc.from, tc.to)
 		if (err != nil) != (tc.want == nil) || !slices.Equal(got, tc.want) {
 			t.Errorf("from %s to %s: %v, %v; want %v", tc.from, tc.to, got, err, tc.want)
-		}
-	}
-}
-
-func TestShape(t *testing.T) {
-	state := func(ids ...string) *lab.State {
-		s := &lab.State{Nodes: []lab.NodeState{{Name: "client"}}}
-		for _, id := range ids {
-			s.Nodes = append(s.Nodes, lab.NodeState{Reflector: true, ClusterID: id})
-		}
-		return s
-	}
-	for _, tc := range []struct {
-		ids  string
-		fits string
-	}{
-		{"", "Mesh"},
-		{"1", ""},
-		{"1 1 1", "Single Quorum"},
-		{"1 2 3", "Multi"},
-		{"1 1 2 2 3 3", "Hierarchy"},
-		{"1 1 2 3", "Hierarchy"},
-	} {
-		for _, topology := range walked {
-			want := slices.Contains(strings.Fields(tc.fits), string(topology))
-			if text := shape(state(strings.Fields(tc.ids)...), topology); (text == "") != want {
-				t.Errorf("IDs %q as %s: %q, want it to fit: %v", tc.ids, topology, text, want)
-			}
 		}
 	}
 }
