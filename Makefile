@@ -58,6 +58,17 @@ test: controlplane ## Run all tests, those against a real API server and BIRD in
 	@$(GO) run ./tools/e2e -check || echo "the tests on kernels' routes are skipped (but fail where CI=true)"
 	$(GO) test -timeout 30m $(TEST_FLAGS) ./...
 
+FUZZTIME ?= 30s
+
+.PHONY: fuzz
+fuzz: ## Fuzz everything that reads what strangers write, for FUZZTIME (30s) each; FUZZ=Name only that
+	@grep -rlE '^func Fuzz' --include='*_test.go' internal | xargs -n1 dirname | sort -u | while read -r dir; do \
+		for target in $$(grep -hoE '^func Fuzz[A-Za-z0-9_]*$(FUZZ)[A-Za-z0-9_]*' "$$dir"/*_test.go | cut -d' ' -f2); do \
+			echo "$$dir: $$target"; \
+			$(GO) test "./$$dir" -run '^$$' -fuzz "^$$target\$$" -fuzztime $(FUZZTIME) </dev/null || exit 1; \
+		done; \
+	done
+
 .PHONY: lint
 lint: tidy-check ## Check the code with golangci-lint and the modules with go mod tidy
 	$(LINT) run ./...
@@ -74,6 +85,14 @@ generate: ## Write generated code and the CRD anew
 .PHONY: generate-check
 generate-check: ## Fail where generated files are not what "make generate" writes
 	@hack/generate-check
+
+.PHONY: faults
+faults: ## Try all faults in process, not the part that "make test" tries: crashes, lost and stale answers, old caches, two leaders, random histories (an hour); TAPETUM_FAULT_SEED=N tries one seed
+	TAPETUM_FAULTS=long $(GO) test -timeout 6h -run '$(or $(FAULTS_RUN),.)' -v ./internal/faults
+
+.PHONY: soak
+soak: ## Let 1,000 nodes live for a simulated month, for at most 30 minutes, with an autoscaler and faults; SOAK_FLAGS="-for 5m -nodes 300 -seed 2" passes flags on
+	$(GO) run ./tools/soak $(SOAK_FLAGS)
 
 .PHONY: bench
 bench: ## Run the benchmarks

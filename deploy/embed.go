@@ -32,7 +32,7 @@ func CRD() fs.FS {
 // in which they must be applied.
 func Rights() ([][]byte, error) {
 	var all [][]byte
-	for _, name := range []string{"namespace.yaml", "rbac.yaml", "admission.yaml"} {
+	for _, name := range []string{"namespace.yaml", "rbac.yaml", "admission.yaml", "admission-calico.yaml", "admission-others.yaml"} {
 		data, err := files.ReadFile(name)
 		if err != nil {
 			return nil, err

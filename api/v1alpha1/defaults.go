@@ -34,6 +34,13 @@ func (s RouteReflectorAutoscalerSpec) WithDefaults() RouteReflectorAutoscalerSpe
 	setPointer(&out.Rollout.SettleSeconds, 5)
 	set(&out.Rollout.SessionTimeoutSeconds, 300)
 	setPointer(&out.Rollout.IgnoreNotReadyAfterSeconds, 600)
+	setPointer(&out.Rollout.DisruptionTimeoutSeconds, 300)
+
+	setPointer(&out.Brakes.NotReadyPercent, 20)
+	setPointer(&out.Brakes.ReflectorsNotReadyPercent, 33)
+	setPointer(&out.Brakes.WindowSeconds, 60)
+	setPointer(&out.Brakes.ZonePercent, 90)
+	setPointer(&out.Brakes.RoleChangesPerTenMinutes, 60)
 
 	if out.Placement.Prefer == nil {
 		out.Placement.Prefer = []PreferTerm{{Weight: 100, Selector: controlPlane()}}

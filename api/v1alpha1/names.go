@@ -61,4 +61,10 @@ const (
 	// AbandonAnnotation set to "true" lets a RouteReflectorAutoscaler be deleted
 	// while everything that Tapetum made stays as it is.
 	AbandonAnnotation = "tapetum.dev/abandon"
+	// PauseAnnotation on the RouteReflectorAutoscaler set to "true" pauses, as
+	// spec.mode Paused does, and without a change of the policy.
+	PauseAnnotation = "tapetum.dev/pause"
+	// ForceStepAnnotation on the RouteReflectorAutoscaler with the id of the step that
+	// is held (status.brakes.heldStep.id) has that one step taken, once.
+	ForceStepAnnotation = "tapetum.dev/force-step"
 )

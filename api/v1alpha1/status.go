@@ -86,6 +86,10 @@ type RouteReflectorAutoscalerStatus struct {
 	// +listMapKey=name
 	Clocks []Clock `json:"clocks,omitempty"`
 
+	// brakes say what holds a rollout, and how many role changes were made lately.
+	// +optional
+	Brakes *BrakesStatus `json:"brakes,omitempty"`
+
 	// reverts are the times at which somebody undid what Tapetum had written.
 	// +optional
 	// +listType=map

@@ -176,6 +176,11 @@ type RouteReflectorAutoscalerSpec struct {
 	// +kubebuilder:default={}
 	Rollout Rollout `json:"rollout,omitempty"`
 
+	// brakes say when a rollout holds because much goes wrong at once.
+	// +optional
+	// +kubebuilder:default={}
+	Brakes Brakes `json:"brakes,omitempty"`
+
 	// sessions are options of all BGP sessions with route reflectors. What is unset
 	// stays as it is: at first as it was in the node-to-node mesh. A change goes
 	// from one reflector to the next, because it restarts sessions.
@@ -394,4 +399,13 @@ type Rollout struct {
 	// +kubebuilder:validation:Minimum=0
 	// +kubebuilder:validation:Maximum=86400
 	IgnoreNotReadyAfterSeconds *int32 `json:"ignoreNotReadyAfterSeconds,omitempty"`
+
+	// disruptionTimeoutSeconds: a node that is being deleted, drained or disrupted, and
+	// that no reflector has Established, is waited for so long by gates, and then left
+	// out of them, by name.
+	// +optional
+	// +kubebuilder:default=300
+	// +kubebuilder:validation:Minimum=0
+	// +kubebuilder:validation:Maximum=86400
+	DisruptionTimeoutSeconds *int32 `json:"disruptionTimeoutSeconds,omitempty"`
 }

@@ -37,8 +37,25 @@ type NodeStatusSpec struct {
 // NodeStatusStatus is the report. LastUpdated is the time of the last change,
 // not a heartbeat.
 type NodeStatusStatus struct {
-	LastUpdated metav1.Time   `json:"lastUpdated,omitempty"`
-	BGP         NodeBGPStatus `json:"bgp,omitempty"`
+	LastUpdated metav1.Time     `json:"lastUpdated,omitempty"`
+	Agent       NodeAgentStatus `json:"agent,omitempty"`
+	BGP         NodeBGPStatus   `json:"bgp,omitempty"`
+}
+
+// NodeAgentStatus is what class Agent reports: the state of BIRD. What was reported
+// once stays when the class is not asked for any more.
+type NodeAgentStatus struct {
+	BIRDV4 DaemonStatus `json:"birdV4,omitempty"`
+	BIRDV6 DaemonStatus `json:"birdV6,omitempty"`
+}
+
+// DaemonStatus is one BIRD. The state is empty where it has never been reported.
+type DaemonStatus struct {
+	State                   string `json:"state,omitempty"`
+	Version                 string `json:"version,omitempty"`
+	RouterID                string `json:"routerID,omitempty"`
+	LastBootTime            string `json:"lastBootTime,omitempty"`
+	LastReconfigurationTime string `json:"lastReconfigurationTime,omitempty"`
 }
 
 // NodeBGPStatus lists the sessions. The numbers count BIRD's protocol state
@@ -60,8 +77,14 @@ const (
 	StateEstablished = "Established"
 	StateIdle        = "Idle"
 
-	// ClassBGP is the class of information that Tapetum asks for.
-	ClassBGP = "BGP"
+	// ClassBGP is the class of information that Tapetum asks for, and ClassAgent the
+	// one that it asks for besides where it doubts that a node is alive.
+	ClassBGP   = "BGP"
+	ClassAgent = "Agent"
+
+	// States of a DaemonStatus.
+	DaemonReady    = "Ready"
+	DaemonNotReady = "NotReady"
 )
 
 // PeerStatus is one session as a node sees it.

@@ -36,6 +36,8 @@ type controllerFlags struct {
 	leaderElect         bool
 	leaseNamespace      string
 	probes, metrics     string
+	metricsInsecure     bool
+	metricsCertDir      string
 	logFormat, logLevel string
 }
 
@@ -57,7 +59,9 @@ then from $KUBECONFIG, then from the service account of the pod it runs in.`,
 	f.BoolVar(&flags.leaderElect, "leader-elect", true, "choose one of several replicas by a lease")
 	f.StringVar(&flags.leaseNamespace, "leader-election-namespace", "", "`namespace` of the lease; unset: the pod's own, outside a pod kube-system")
 	f.StringVar(&flags.probes, "health-probe-bind-address", ":8081", "`address` for /healthz and /readyz; 0: none")
-	f.StringVar(&flags.metrics, "metrics-bind-address", ":8080", "`address` for /metrics; 0: none")
+	f.StringVar(&flags.metrics, "metrics-bind-address", ":8080", "`address` for /metrics, served with TLS to those who may get that path; 0: none")
+	f.BoolVar(&flags.metricsInsecure, "metrics-insecure", false, "serve /metrics to everybody, and without TLS: for use on one's own machine")
+	f.StringVar(&flags.metricsCertDir, "metrics-cert-dir", "", "`folder` with tls.crt and tls.key for /metrics, taken up anew when they change; unset: one of its own making")
 	f.StringVar(&flags.logFormat, "log-format", "json", "`format` of the log: json or text")
 	f.StringVar(&flags.logLevel, "log-level", "info", "least `level` that is logged: debug, info, warn or error")
 	return cmd
@@ -88,6 +92,8 @@ func runController(ctx context.Context, flags controllerFlags, logTo io.Writer) 
 		LeaderElectionNamespace: leaseNamespace(flags.leaseNamespace),
 		ProbeAddress:            flags.probes,
 		MetricsAddress:          flags.metrics,
+		MetricsInsecure:         flags.metricsInsecure,
+		MetricsCertDir:          flags.metricsCertDir,
 	})
 }
 

@@ -117,7 +117,7 @@ func TestControllerLifeOnAnAPIServer(t *testing.T) {
 	go func() {
 		ended <- Run(ctx, []string{
 			"controller", "--kubeconfig", plane.Kubeconfig(), "--leader-election-namespace=kube-system",
-			"--health-probe-bind-address=127.0.0.1:0", "--metrics-bind-address=127.0.0.1:0",
+			"--health-probe-bind-address=127.0.0.1:0", "--metrics-bind-address=127.0.0.1:0", "--metrics-insecure",
 		}, strings.NewReader(""), io.Discard, &log)
 	}()
 	eventually := func(what string, holds func() bool) {

@@ -17,9 +17,9 @@ func init() { register(newExplainCommand) }
 func newExplainCommand() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "explain",
-		Short: "Say why this topology, why a node is or is not a route reflector, or how a route gets from one node to another",
+		Short: "Say why this topology, why a node is or is not a route reflector, how a route gets from one node to another, or what holds a rollout",
 	}
-	cmd.AddCommand(newExplainTopologyCommand(), newExplainNodeCommand(), newExplainPairCommand())
+	cmd.AddCommand(newExplainTopologyCommand(), newExplainNodeCommand(), newExplainPairCommand(), newExplainBrakesCommand())
 	return cmd
 }
 

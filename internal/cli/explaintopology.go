@@ -9,6 +9,7 @@ import (
 	"tapetum.dev/tapetum/internal/calico"
 	"tapetum.dev/tapetum/internal/calico/render"
 	"tapetum.dev/tapetum/internal/dump"
+	"tapetum.dev/tapetum/internal/rollout"
 	"tapetum.dev/tapetum/internal/topology"
 )
 
@@ -77,10 +78,8 @@ func planRequest(c *dump.Cluster, policy v1alpha1.RouteReflectorAutoscalerSpec, 
 	if plan := c.Autoscaler.Status.Plan; plan != nil {
 		request.Chosen, request.Previous = plan.Reflectors, plan.Topology
 	}
-	request.Clocks = map[string]time.Time{}
-	for _, clock := range c.Autoscaler.Status.Clocks {
-		request.Clocks[clock.Name] = clock.Since.Time
-	}
+	request.Clocks = rollout.Clocks(&c.Autoscaler.Status)
+	request.Unreliable = rollout.Unreliable(request.Clocks)
 	return request
 }
 

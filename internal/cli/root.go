@@ -7,6 +7,8 @@ import (
 	"io"
 
 	"github.com/spf13/cobra"
+
+	"tapetum.dev/tapetum/internal/plain"
 )
 
 // Exit codes of all commands.
@@ -47,6 +49,12 @@ func Run(ctx context.Context, args []string, in io.Reader, out, errOut io.Writer
 	root.SetIn(in)
 	root.SetOut(out)
 	root.SetErr(errOut)
+	root.PersistentPreRun = func(cmd *cobra.Command, _ []string) {
+		if !drawsItself(cmd) {
+			root.SetOut(plain.Writer(out))
+			root.SetErr(plain.Writer(errOut))
+		}
+	}
 	err := root.ExecuteContext(ctx)
 	if err == nil {
 		return exitOK
@@ -58,8 +66,19 @@ func Run(ctx context.Context, args []string, in io.Reader, out, errOut io.Writer
 			return code // the command has said all there is to say
 		}
 	}
-	_, _ = fmt.Fprintf(errOut, "tapetum: %v\n", err)
+	_, _ = fmt.Fprintln(errOut, plain.Text(fmt.Sprintf("tapetum: %v", err)))
 	return code
+}
+
+// drawsItself tells the commands that draw on the terminal, of a cluster of their own
+// making. All others show what strangers have named, and the terminal must not obey it.
+func drawsItself(cmd *cobra.Command) bool {
+	for ; cmd != nil; cmd = cmd.Parent() {
+		if cmd.Name() == "lab" {
+			return true
+		}
+	}
+	return false
 }
 
 func newRoot() *cobra.Command {

@@ -60,7 +60,7 @@ func TestSimulateFields(t *testing.T) {
 	if got.Nodes != 300 || got.Topology != "Single" || got.PlanMillis == nil || *got.PlanMillis < 0 {
 		t.Errorf("%s", out)
 	}
-	if *got.Writes.Nodes != 3 || *got.Writes.BGPPeers != 4 || *got.Writes.Other != 6 {
+	if *got.Writes.Nodes != 3 || *got.Writes.BGPPeers != 4 || *got.Writes.Other != 9 {
 		t.Errorf("writes: %s", out)
 	}
 }

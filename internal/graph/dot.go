@@ -4,6 +4,8 @@ import (
 	"fmt"
 	"io"
 	"strings"
+
+	"tapetum.dev/tapetum/internal/plain"
 )
 
 // Dot writes the graph for Graphviz.
@@ -33,10 +35,10 @@ func (g *Graph) Dot(w io.Writer) error {
 }
 
 func dotText(lines []string) string {
-	escape := strings.NewReplacer(`\`, `\\`, `"`, `\"`, "\n", " ")
+	escape := strings.NewReplacer(`\`, `\\`, `"`, `\"`)
 	escaped := make([]string, len(lines))
 	for i, line := range lines {
-		escaped[i] = escape.Replace(line)
+		escaped[i] = escape.Replace(plain.Line(line))
 	}
 	return `"` + strings.Join(escaped, `\n`) + `"`
 }

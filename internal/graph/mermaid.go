@@ -4,12 +4,14 @@ import (
 	"fmt"
 	"io"
 	"strings"
+
+	"tapetum.dev/tapetum/internal/plain"
 )
 
 // Mermaid writes the graph as a Mermaid flowchart.
 func (g *Graph) Mermaid(w io.Writer) error {
 	var b strings.Builder
-	fmt.Fprintf(&b, "---\ntitle: %q\n---\nflowchart TB\n", strings.Join(append([]string{g.Title}, g.Notes...), ". "))
+	fmt.Fprintf(&b, "---\ntitle: %q\n---\nflowchart TB\n", plain.Line(strings.Join(append([]string{g.Title}, g.Notes...), ". ")))
 	for i, zone := range g.Zones {
 		fmt.Fprintf(&b, "  subgraph z%d[%s]\n", i+1, mermaidText([]string{zone.title()}))
 		for j := range zone.Blocks {
@@ -36,10 +38,10 @@ func (g *Graph) Mermaid(w io.Writer) error {
 var classes = map[Kind]string{Reflectors: "reflectors", Clients: "clients", Meshed: "meshed", Lonely: "lonely"}
 
 func mermaidText(lines []string) string {
-	escape := strings.NewReplacer(`"`, "#quot;", "<", "#lt;", ">", "#gt;", "\n", " ")
+	escape := strings.NewReplacer(`"`, "#quot;", "<", "#lt;", ">", "#gt;", "#", "#35;", "`", "#96;")
 	escaped := make([]string, len(lines))
 	for i, line := range lines {
-		escaped[i] = escape.Replace(line)
+		escaped[i] = escape.Replace(plain.Line(line))
 	}
 	return `"` + strings.Join(escaped, "<br/>") + `"`
 }

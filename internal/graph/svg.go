@@ -8,6 +8,8 @@ import (
 	"math"
 	"slices"
 	"strings"
+
+	"tapetum.dev/tapetum/internal/plain"
 )
 
 // Measures of the picture, in pixels.
@@ -48,22 +50,25 @@ type picture struct {
 	top float64
 }
 
+// xmlText is text in an XML document.
+func xmlText(text string) string { return html.EscapeString(plain.Line(text)) }
+
 // SVG writes the graph as a picture of its own; no other tool is needed.
 func (g *Graph) SVG(w io.Writer) error {
 	p := g.layout()
 	var b strings.Builder
 	fmt.Fprintf(&b, `<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 %.0f %.0f" width="%.0f" height="%.0f" font-family="Helvetica, Arial, sans-serif" font-size="13">`+"\n", p.w, p.h, p.w, p.h)
-	fmt.Fprintf(&b, `<title>%s</title>`+"\n"+`<rect width="100%%" height="100%%" fill="#ffffff"/>`+"\n", html.EscapeString(g.Title))
-	fmt.Fprintf(&b, `<text x="%d" y="%d" font-size="18" font-weight="bold" fill="#1d2939">%s</text>`+"\n", svgMargin, svgMargin+16, html.EscapeString(g.Title))
+	fmt.Fprintf(&b, `<title>%s</title>`+"\n"+`<rect width="100%%" height="100%%" fill="#ffffff"/>`+"\n", xmlText(g.Title))
+	fmt.Fprintf(&b, `<text x="%d" y="%d" font-size="18" font-weight="bold" fill="#1d2939">%s</text>`+"\n", svgMargin, svgMargin+16, xmlText(g.Title))
 	for i, note := range g.Notes {
-		fmt.Fprintf(&b, `<text x="%d" y="%d" fill="#475467">%s</text>`+"\n", svgMargin, svgMargin+40+i*svgLine, html.EscapeString(note))
+		fmt.Fprintf(&b, `<text x="%d" y="%d" fill="#475467">%s</text>`+"\n", svgMargin, svgMargin+40+i*svgLine, xmlText(note))
 	}
 	for _, zone := range p.zones {
 		fmt.Fprintf(&b, `<rect x="%.0f" y="%.0f" width="%.0f" height="%.0f" rx="10" fill="#f7f8fa" stroke="#98a2b3"/>`+"\n", zone.x, zone.y, zone.w, zone.h)
 	}
 	p.links(&b)
 	for i, zone := range p.zones {
-		fmt.Fprintf(&b, `<text x="%.0f" y="%.0f" font-weight="bold" fill="#344054" %s>%s</text>`+"\n", zone.x+svgPad, zone.y+20, svgHalo, html.EscapeString(p.titles[i]))
+		fmt.Fprintf(&b, `<text x="%.0f" y="%.0f" font-weight="bold" fill="#344054" %s>%s</text>`+"\n", zone.x+svgPad, zone.y+20, svgHalo, xmlText(p.titles[i]))
 	}
 	for _, id := range p.order() {
 		drawBlock(&b, p.boxes[id])
@@ -165,14 +170,14 @@ func (g *Graph) arcs() int {
 func drawBlock(b *strings.Builder, at box) {
 	color := colors[at.block.Kind]
 	fmt.Fprintf(b, `<g><title>%s</title><rect x="%.0f" y="%.0f" width="%.0f" height="%.0f" rx="8" fill="%s" stroke="%s" stroke-width="1.5"/>`,
-		html.EscapeString(strings.Join(few(at.block.Names), ", ")), at.x, at.y, at.w, at.h, color.fill, color.line)
+		xmlText(strings.Join(few(at.block.Names), ", ")), at.x, at.y, at.w, at.h, color.fill, color.line)
 	for i, line := range at.block.lines() {
 		weight := ""
 		if i == 0 {
 			weight = ` font-weight="bold"`
 		}
 		fmt.Fprintf(b, `<text x="%.0f" y="%.0f" text-anchor="middle" fill="%s"%s>%s</text>`,
-			at.middle(), at.y+21+float64(i*svgLine), color.text, weight, html.EscapeString(shorten(line)))
+			at.middle(), at.y+21+float64(i*svgLine), color.text, weight, xmlText(shorten(line)))
 	}
 	b.WriteString("</g>\n")
 }
@@ -213,7 +218,7 @@ func (p *picture) links(b *strings.Builder) {
 		if n := inner[id]; n > 0 {
 			at := p.boxes[id]
 			fmt.Fprintf(b, `<text x="%.0f" y="%.0f" text-anchor="middle" font-size="11" fill="#8a5a00" %s>+ %s among themselves</text>`+"\n",
-				at.middle(), at.y+at.h+14, svgHalo, html.EscapeString(count(n, "session")))
+				at.middle(), at.y+at.h+14, svgHalo, xmlText(count(n, "session")))
 		}
 	}
 }
@@ -236,7 +241,7 @@ func thickness(sessions int) float64 {
 func (p *picture) arc(b *strings.Builder, from, to box, sessions, level int) {
 	top := p.top - svgArc - float64(level)*svgArcStep
 	fmt.Fprintf(b, `<path d="M%.0f %.0f C%.0f %.0f %.0f %.0f %.0f %.0f" fill="none" stroke="#d99000" stroke-width="%.1f"><title>%s</title></path>`+"\n",
-		from.middle(), from.y, from.middle(), top, to.middle(), top, to.middle(), to.y, thickness(sessions), html.EscapeString(count(sessions, "session")))
+		from.middle(), from.y, from.middle(), top, to.middle(), top, to.middle(), to.y, thickness(sessions), xmlText(count(sessions, "session")))
 	// A cubic with these control points is highest at three quarters of the way.
 	label(b, (from.middle()+to.middle())/2, from.y-(from.y-top)*0.75, sessions)
 }
@@ -244,7 +249,7 @@ func (p *picture) arc(b *strings.Builder, from, to box, sessions, level int) {
 func (p *picture) line(b *strings.Builder, from, to box, sessions int, labeled bool) {
 	x1, y1, x2, y2 := from.middle(), from.y+from.h, to.middle(), to.y
 	fmt.Fprintf(b, `<path d="M%.0f %.0f C%.0f %.0f %.0f %.0f %.0f %.0f" fill="none" stroke="#7b93b5" stroke-width="%.1f" stroke-opacity="0.8"><title>%s</title></path>`+"\n",
-		x1, y1, x1, y1+svgRows*0.6, x2, y2-svgRows*0.6, x2, y2, thickness(sessions), html.EscapeString(count(sessions, "session")))
+		x1, y1, x1, y1+svgRows*0.6, x2, y2-svgRows*0.6, x2, y2, thickness(sessions), xmlText(count(sessions, "session")))
 	if labeled {
 		// Near the clients' end, where lines from different reflectors are apart.
 		x, y := cubic(0.68, x1, x1, x2, x2), cubic(0.68, y1, y1+svgRows*0.6, y2-svgRows*0.6, y2)

@@ -5,6 +5,7 @@ import (
 	"bytes"
 	"compress/gzip"
 	"crypto/sha256"
+	"debug/buildinfo"
 	"debug/elf"
 	"encoding/hex"
 	"encoding/json"
@@ -228,6 +229,28 @@ func checkStatic(path string) error {
 	}
 	if len(libraries) > 0 {
 		return errors.New(path + " needs libraries " + strconv.Quote(fmt.Sprint(libraries)))
+	}
+	return nil
+}
+
+// checkReproducible refuses a binary that another machine could not build byte for byte
+// from the same sources and the modules that go.sum pins.
+func checkReproducible(path string) error {
+	info, err := buildinfo.ReadFile(path)
+	if err != nil {
+		return fmt.Errorf("%s does not say how it was built: %w", path, err)
+	}
+	settings := map[string]string{}
+	for _, setting := range info.Settings {
+		settings[setting.Key] = setting.Value
+	}
+	if settings["-trimpath"] != "true" || settings["CGO_ENABLED"] != "0" {
+		return fmt.Errorf("%s depends on the machine that built it: build with -trimpath and CGO_ENABLED=0", path)
+	}
+	for _, module := range info.Deps {
+		if module.Replace != nil {
+			return fmt.Errorf("%s has %s in the place of module %s, which go.sum does not pin", path, module.Replace.Path, module.Path)
+		}
 	}
 	return nil
 }

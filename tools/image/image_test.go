@@ -1,15 +1,22 @@
 package main
 
 import (
+	"archive/tar"
+	"bytes"
 	"crypto/sha256"
 	"encoding/hex"
 	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"runtime"
 	"strings"
 	"testing"
+
+	"tapetum.dev/tapetum/deploy"
 )
 
 // program is a static binary that tells as whom it runs and what it can do.
@@ -32,7 +39,7 @@ func main() {
 		t.Fatal(err)
 	}
 	out := filepath.Join(dir, "program")
-	cmd := exec.Command("go", "build", "-o", out, "main.go")
+	cmd := exec.Command("go", "build", "-trimpath", "-o", out, "main.go")
 	cmd.Dir = dir
 	cmd.Env = append(os.Environ(), "CGO_ENABLED=0", "GOFLAGS=", "GO111MODULE=off")
 	if output, err := cmd.CombinedOutput(); err != nil {
@@ -57,6 +64,7 @@ func TestImage(t *testing.T) {
 			}
 		}
 	})
+	t.Run("nothing but the binary", func(t *testing.T) { binaryAlone(t, first+".tar") })
 	t.Run("layout", func(t *testing.T) { layoutIsWhole(t, first) })
 	t.Run("runs", func(t *testing.T) {
 		root := t.TempDir()
@@ -80,6 +88,57 @@ func TestImage(t *testing.T) {
 			t.Errorf("argument, user, files in /, and whether writing fails: %q, want %q", got, want)
 		}
 	})
+}
+
+// binaryAlone: no shell, no package manager, no library, nothing that may be written,
+// and not root.
+func binaryAlone(t *testing.T, path string) {
+	t.Helper()
+	files, err := readArchive(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var entries []archiveEntry
+	decode(t, files["manifest.json"], &entries)
+	if len(entries) != 1 || len(entries[0].Layers) != 1 {
+		t.Fatalf("images and layers: %+v", entries)
+	}
+	layer := tar.NewReader(bytes.NewReader(files[entries[0].Layers[0]]))
+	var found []string
+	for {
+		header, err := layer.Next()
+		if errors.Is(err, io.EOF) {
+			break
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+		found = append(found, header.Name)
+		if header.Typeflag != tar.TypeReg || header.Mode != 0o555 {
+			t.Errorf("%s has type %c and mode %o", header.Name, header.Typeflag, header.Mode)
+		}
+	}
+	if len(found) != 1 || found[0] != "tapetum" {
+		t.Errorf("files %v, want the binary alone", found)
+	}
+	var config configFile
+	decode(t, files[entries[0].Config], &config)
+	if config.Config.User == "" || strings.HasPrefix(config.Config.User, "0") || len(config.Config.Entrypoint) != 1 {
+		t.Errorf("it runs %v as %q", config.Config.Entrypoint, config.Config.User)
+	}
+}
+
+// TestUserOfTheDeployment: Kubernetes runs the image as the user that it is made for.
+func TestUserOfTheDeployment(t *testing.T) {
+	manifests, err := deploy.Manifests()
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, key := range []string{"runAsUser", "runAsGroup"} {
+		if want := fmt.Sprintf("%s: %d\n", key, user); !strings.Contains(string(manifests), want) {
+			t.Errorf("deployment.yaml does not say %q", want)
+		}
+	}
 }
 
 // open lets other users reach a folder of a test.
@@ -128,6 +187,20 @@ func TestTagOf(t *testing.T) {
 		if got := tagOf(version); got != want {
 			t.Errorf("tag of %q is %q, want %q", version, got, want)
 		}
+	}
+}
+
+// TestMachinesBinaryIsRefused: one that was built as for a debugger is not published.
+func TestMachinesBinaryIsRefused(t *testing.T) {
+	if err := checkReproducible(program(t)); err != nil {
+		t.Error(err)
+	}
+	self, err := os.Executable() // built by "go test", without -trimpath
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := checkReproducible(self); err == nil || !strings.Contains(err.Error(), "-trimpath") {
+		t.Errorf("error %v, want one that asks for -trimpath", err)
 	}
 }
 

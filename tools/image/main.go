@@ -37,6 +37,9 @@ func run(ctx context.Context, binary, name, version, arch, out string) error {
 	if err := checkStatic(binary); err != nil {
 		return err
 	}
+	if err := checkReproducible(binary); err != nil {
+		return err
+	}
 	built, err := build(binary, name, version, arch)
 	if err != nil {
 		return err

@@ -53,7 +53,7 @@ func readTerm(text string) (leftOut, bool) {
 		inner, negated := strings.CutPrefix(part, "!(")
 		label, set, in := strings.Cut(inner, " in {")
 		values, closed := strings.CutSuffix(set, "})")
-		if !negated || !in || !closed {
+		if !negated || !in || !closed || !plainLabel(label) {
 			return nil, false
 		}
 		for _, value := range strings.Split(values, ", ") {

@@ -164,8 +164,16 @@ func HomeLabels(group string, settled bool) map[string]string {
 func ReadGroupSelector(selector string) bool {
 	condition, client := strings.CutPrefix(selector, isClient+" && ")
 	label, value, equals := strings.Cut(condition, " == ")
-	return client && equals && !strings.ContainsAny(label, " ()&|!'\"") &&
-		quoted(value)
+	return client && equals && plainLabel(label) && quoted(value)
+}
+
+// plainLabel tells whether text within a selector is the key of a label and nothing
+// else, so that a condition on it says what it seems to say.
+func plainLabel(text string) bool {
+	return text != "" && !strings.ContainsFunc(text, func(r rune) bool {
+		letter := 'a' <= r && r <= 'z' || 'A' <= r && r <= 'Z' || '0' <= r && r <= '9'
+		return !letter && !strings.ContainsRune("-_./", r)
+	})
 }
 
 // GroupOf reads from the BGPPeer of a group who serves it, and whether its clients
