@@ -30,6 +30,9 @@ type Limits struct {
 	// PathsPerRoute is the greatest number of paths for one route on a node that
 	// is no reflector.
 	PathsPerRoute int
+	// PathsOnTheWay is the same for the moments in which some nodes have the new
+	// filters and others still the old ones; 0: PathsPerRoute.
+	PathsOnTheWay int
 }
 
 // DefaultLimits are those of the API's defaults.
@@ -62,9 +65,9 @@ type Proof struct {
 	// HomesBefore and HomesAfter are the fewest living reflectors that an ordinary
 	// node which is none has a session with.
 	HomesBefore, HomesAfter int
-	// PathsAfter includes every mixture of old and new filters. PathsBefore is only
-	// counted where these are more than the limit.
-	PathsBefore, PathsAfter Paths
+	// PathsOnTheWay includes every mixture of old and new filters, PathsAfter has the
+	// new ones alone. PathsBefore is only counted where these are more than the limit.
+	PathsBefore, PathsOnTheWay, PathsAfter Paths
 	// Reason says in a sentence why the step is not OK.
 	Reason string
 }
@@ -86,7 +89,11 @@ func Prove(before, after Input, seen Observed, changing map[string]bool, limits 
 		p.MarginBefore = s.net[0].margin(s.living[0], s.ordinary, limit.ReflectorFailures)
 	}
 	p.HomesBefore, p.HomesAfter = s.homes(0), s.homes(1)
-	if p.PathsAfter = s.pathsAfter(); p.PathsAfter.beyond(limit.PathsPerRoute) {
+	if limit.PathsOnTheWay == 0 {
+		limit.PathsOnTheWay = limit.PathsPerRoute
+	}
+	p.PathsAfter, p.PathsOnTheWay = s.pathsAfter()
+	if p.PathsAfter.beyond(limit.PathsPerRoute) || p.PathsOnTheWay.beyond(limit.PathsOnTheWay) {
 		p.PathsBefore = s.pathsBefore()
 	}
 	p.Reason = p.judge(limit)
@@ -103,10 +110,15 @@ func (p *Proof) judge(limit Limits) string {
 	case p.MarginAfter < min(limit.ReflectorFailures, p.MarginBefore):
 		return "afterwards only " + strconv.Itoa(max(p.MarginAfter, 0)) + " reflectors could fail without a pair of nodes losing its route"
 	case p.PathsAfter.more(p.PathsBefore) && p.PathsAfter.beyond(limit.PathsPerRoute):
-		return "node " + p.PathsAfter.Holder + " would hold " + p.PathsAfter.String() + " paths to node " + p.PathsAfter.Origin +
-			", the limit is " + strconv.Itoa(limit.PathsPerRoute)
+		return tooManyPaths(p.PathsAfter, "", limit.PathsPerRoute)
+	case p.PathsOnTheWay.more(p.PathsBefore) && p.PathsOnTheWay.beyond(limit.PathsOnTheWay):
+		return tooManyPaths(p.PathsOnTheWay, " while some nodes still have the old filters", limit.PathsOnTheWay)
 	}
 	return ""
+}
+
+func tooManyPaths(p Paths, when string, limit int) string {
+	return "node " + p.Holder + " would hold " + p.String() + " paths to node " + p.Origin + when + ", the limit is " + strconv.Itoa(limit)
 }
 
 func example(l Loss) string {

@@ -245,32 +245,66 @@ func (s *step) pathsBefore() Paths {
 	})
 }
 
-// pathsAfter counts with the new filters and, where filters of sessions that go on
-// change, with any mixture of old and new.
-func (s *step) pathsAfter() Paths {
-	return s.net[1].paths(func(f Family) *walker {
-		return &walker{net: s.net[1], graph: s.mixed(f), living: s.living[1]}
+// pathsAfter counts with the new filters, and, where filters of sessions change, with
+// any mixture of old and new.
+func (s *step) pathsAfter() (after, onTheWay Paths) {
+	after = s.net[1].paths(func(f Family) *walker {
+		return &walker{net: s.net[1], graph: s.net[1].graphs[f], living: s.living[1]}
+	})
+	var mixed [families]*graph
+	differs := false
+	for f := range families {
+		var other bool
+		mixed[f], other = s.mixed(Family(f))
+		differs = differs || other
+	}
+	if !differs {
+		return after, after
+	}
+	return after, s.net[1].paths(func(f Family) *walker {
+		return &walker{net: s.net[1], graph: mixed[f], living: s.living[1]}
 	})
 }
 
-func (s *step) mixed(f Family) *graph {
+// mixed lets a session use its old filters as well as its new ones. Not those of a node
+// that becomes a reflector by the step: the same change of its node makes it one and
+// gives it the new filters, and as long as it is none, it passes nothing on.
+func (s *step) mixed(f Family) (mixed *graph, differs bool) {
 	g := s.net[1].graphs[f]
-	mixed := g.like()
+	mixed = g.like()
 	for c := range g.edges {
 		mixed.edges[c] = g.edges[c]
 		own := false
 		for i := range g.edges[c] {
-			out, back := s.net[0].standing(int32(c), g.edges[c][i].to, f)
-			if out == nil {
+			e := g.edges[c][i]
+			exports, imports, had := s.oldFilters(int32(c), &e, f)
+			if !had || exports == e.exports && imports == e.imports {
 				continue
 			}
-			if e := g.edges[c][i]; out.chains.exports != e.exports || back.chains.imports != e.imports {
-				if !own {
-					mixed.edges[c], own = append([]edge(nil), g.edges[c]...), true
-				}
-				mixed.edges[c][i].laterExports, mixed.edges[c][i].laterImports = out.chains.exports, back.chains.imports
+			if !own {
+				mixed.edges[c], own, differs = append([]edge(nil), g.edges[c]...), true, true
 			}
+			mixed.edges[c][i].laterExports, mixed.edges[c][i].laterImports = exports, imports
 		}
 	}
-	return mixed
+	return mixed, differs
+}
+
+func (s *step) oldFilters(c int32, e *edge, f Family) (exports, imports int32, had bool) {
+	out, back := s.net[0].standing(c, e.to, f)
+	if out == nil {
+		return 0, 0, false
+	}
+	exports, imports = out.chains.exports, back.chains.imports
+	if s.becomesReflector(c) {
+		exports = e.exports
+	}
+	if s.becomesReflector(e.to) {
+		imports = e.imports
+	}
+	return exports, imports, true
+}
+
+func (s *step) becomesReflector(c int32) bool {
+	return s.net[0].d.node(c).cluster == nowhere && s.net[1].d.node(c).cluster != nowhere
 }

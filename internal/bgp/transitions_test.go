@@ -189,7 +189,7 @@ func TestProofKeepsRedundancyAndPaths(t *testing.T) {
 	}{
 		{"from five reflectors to three, newest first", five, pinnedNine(3).pinIPv4(3).pinIPv4(4), DefaultLimits, true},
 		{"to one", pinnedNine(2), pinnedNine(1).pinIPv4(1), DefaultLimits, false},
-		{"to one, no failure to be survived", pinnedNine(2), pinnedNine(1).pinIPv4(1), Limits{0, 30}, true},
+		{"to one, no failure to be survived", pinnedNine(2), pinnedNine(1).pinIPv4(1), Limits{0, 30, 0}, true},
 		{"mesh off with one reflector", pinnedNine(1).withMesh(true), pinnedNine(1), DefaultLimits, false},
 		{"mesh off with two reflectors", pinnedNine(2).withMesh(true), pinnedNine(2), DefaultLimits, true},
 		{"a change while redundancy is gone already", pinnedNine(1).pinIPv4(1), pinnedNine(2), DefaultLimits, true},
@@ -220,7 +220,7 @@ func TestMixtureOfFiltersIsProved(t *testing.T) {
 	if n := Build(after).Paths().Max; n != 9 {
 		t.Fatalf("%d paths afterwards", n)
 	}
-	if p := Prove(before, after, allUp(before), nil); p.OK || p.PathsAfter.Max <= 30 {
+	if p := Prove(before, after, allUp(before), nil); p.OK || p.PathsOnTheWay.Max <= 30 {
 		t.Errorf("a change of tag is proved: %+v", p)
 	}
 }
