@@ -37,6 +37,9 @@ var readinessTaints = map[string]bool{
 	"node.kubernetes.io/unreachable": true,
 }
 
+// IsReadinessTaint tells the taints that come and go with the Ready condition.
+func IsReadinessTaint(key string) bool { return readinessTaints[key] }
+
 // Cluster is what the eligibility of one node depends on beyond the node.
 type Cluster struct {
 	// ASNumber of the cluster.

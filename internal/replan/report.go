@@ -2,6 +2,7 @@ package replan
 
 import (
 	"net/netip"
+	"slices"
 
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
@@ -31,6 +32,9 @@ func (w *walk) report() {
 		if sessions.Ours(status) && ready[status.Spec.Node] && (w.all || w.stale[status.Spec.Node]) {
 			status.Status = answer(network.SessionsOf(status.Spec.Node), ready)
 			status.Status.LastUpdated = metav1.NewTime(w.now)
+			if slices.Contains(status.Spec.Classes, calico.ClassAgent) {
+				status.Status.Agent.BIRDV4.State, status.Status.Agent.BIRDV6.State = calico.DaemonReady, calico.DaemonReady
+			}
 		}
 	}
 	w.stale, w.all = nil, false

@@ -68,7 +68,7 @@ func TestNewClusterID(t *testing.T) {
 			t.Errorf("%s has cluster ID %s", name, id)
 		}
 	}
-	if count := v.count(); count[rollout.SetRole] != 3 || len(v.steps) != 3 {
+	if count := v.count(); count[rollout.SetRole] != 3 || len(v.writes()) != 3 {
 		t.Errorf("one write a reflector; steps:\n%s", v.story())
 	}
 	if v.reason(v1alpha1.ConditionDegraded) == rollout.ReasonContested {

@@ -34,6 +34,14 @@ func (s *state) changeRoles() *verdict {
 	if refused.step != nil || refused.wait.reason != ReasonNotProved {
 		return refused
 	}
+	if v := s.changeOtherwise(left); v != nil && v.step != nil {
+		return v
+	}
+	return refused
+}
+
+// changeOtherwise is tried where no reflector can change to its new role as it is.
+func (s *state) changeOtherwise(left []topology.Reflector) *verdict {
 	// A reflector leaves the clients of its old role with it; where nobody else can
 	// carry them yet, it goes on to serve them.
 	both := firstProved(s, left, func(want topology.Reflector) *verdict {
@@ -46,7 +54,7 @@ func (s *state) changeRoles() *verdict {
 	if gone := s.demote(); gone != nil && gone.step != nil {
 		return gone
 	}
-	return refused
+	return s.bridge()
 }
 
 // toChange are the roles that standing reflectors are to have instead of theirs, in

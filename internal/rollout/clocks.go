@@ -16,9 +16,6 @@ import (
 const (
 	// clockGateOpen: since when all expected sessions have been seen up.
 	clockGateOpen = "GateOpen"
-	// clockRestart: when a step last made sessions restart. Reports that are older
-	// may still show them up.
-	clockRestart = "SessionsRestarted"
 	// clockMeshOn: since when the mesh has been on.
 	clockMeshOn = "MeshOn"
 	// clockMeshReverted: since when the mesh is on though we had turned it off.

@@ -40,6 +40,9 @@ func (s *state) progressing(step *Step, w *wait) metav1.Condition {
 	switch {
 	case step != nil && s.writes(step):
 		c.Status, c.Reason, c.Message = metav1.ConditionTrue, string(step.Action), step.String()
+		if step.Forced {
+			c.Reason, c.Message = ReasonForced, "forced by the annotation "+v1alpha1.ForceStepAnnotation+": "+c.Message
+		}
 		if step.Proof != "" {
 			c.Message += " (" + step.Proof + ")"
 		}
@@ -114,6 +117,7 @@ func (s *state) troubles(w *wait, since time.Time, timedOut bool) []trouble {
 	if !unproved {
 		out = append(out, waiting...)
 	}
+	out = append(out, s.brakeTroubles(w)...)
 	if s.refused() {
 		out = append(out, trouble{ReasonDeletionRefused, fmt.Sprintf(
 			"deletion refused: %d nodes are more than the mesh takes (spec.meshUpTo %d); raise meshUpTo, or annotate with %s=true to leave everything as it is",
@@ -152,7 +156,7 @@ func (w *wait) troubles(since time.Time, timedOut bool) []trouble {
 		return nil
 	case timedOut:
 		return []trouble{{ReasonSessionTimeout, fmt.Sprintf("held since %s: %s", since.UTC().Format(time.RFC3339), w.message)}}
-	case w.person, w.reason == ReasonFrozen, w.reason == ReasonDatastoreNotReady, w.reason == ReasonBrake:
+	case w.person, w.reason == ReasonFrozen, w.reason == ReasonDatastoreNotReady, isBrake(w.reason):
 		return []trouble{{w.reason, w.message}}
 	}
 	return nil

@@ -45,7 +45,7 @@ func isContest(revert v1alpha1.Revert) bool {
 // contested: the object has been reverted too often to write it again.
 func (s *state) contested(object string) *wait {
 	revert, known := s.reverts[object]
-	if !known || !isContest(revert) {
+	if !known || !isContest(revert) || s.forced {
 		return nil
 	}
 	by := "somebody (the API server does not know who)"

@@ -91,7 +91,7 @@ func (s *state) demoteLost(name string) *verdict {
 		}
 		return s.demoteLiving(name)
 	}
-	if v := s.gate(before); v != nil {
+	if v := s.patientGate(before); v != nil {
 		return v
 	}
 	for _, pin := range s.standing.Pins {

@@ -11,72 +11,96 @@ import (
 	"tapetum.dev/tapetum/internal/sessions"
 )
 
-// reportsAgree is how long after a restart of sessions no report is left that is
-// older, and would still show them up.
-const reportsAgree = sessions.UpdatePeriodSeconds*time.Second + reportMargin
-
-// keepRestart keeps the clock of the last restart while reports may be older,
-// whichever rule decides in the meantime.
-func (s *state) keepRestart() {
-	if at, running := s.keep(clockRestart); running && !at.Add(reportsAgree).After(s.in.Now) {
-		delete(s.clocks, clockRestart)
-	}
-}
-
 // gate opens when every expected session of every living reflector is seen up,
 // and has been for the settle time. Nothing is taken away before. Nil: open.
 func (s *state) gate(before string) *verdict {
+	if s.forced {
+		return nil // the proof still rests on nothing but what is seen up
+	}
 	if w := s.missingSessions(); w != nil {
 		w.message = before + " waits: " + w.message
-		return &verdict{wait: w}
+		return s.look(&verdict{wait: w})
 	}
-	open := s.elapsed(clockGateOpen, s.settleTime())
-	if at, restarted := s.clocks[clockRestart]; restarted {
-		s.wakeAt(at.Add(reportsAgree))
-		open = false
-	}
-	if !open {
+	if !s.elapsed(clockGateOpen, s.settleTime()) {
+		s.watching = s.watching || !s.patient
 		return waitFor(ReasonSettling, "%s waits %d s after the last session came up", before, *s.spec.Rollout.SettleSeconds)
 	}
 	return nil
 }
 
-// missingSessions names the expected sessions that are not seen up; nil: none.
+// patientGate is the gate where there is no hurry: it does with the reports that come
+// anyway.
+func (s *state) patientGate(before string) *verdict {
+	patient := s.patient
+	s.patient = true
+	defer func() { s.patient = patient }()
+	return s.gate(before)
+}
+
+// missingSessions names the expected sessions that are not seen up; nil: none. Whose
+// they are is to be looked at.
 func (s *state) missingSessions() *wait {
 	if s.spec.Rollout.Gate == v1alpha1.GateDelay {
 		return nil
 	}
-	var silent, missing, feeding []string
-	total := 0
-	for _, reflector := range s.living() {
-		view, reported := s.views[reflector]
-		if !reported {
-			silent = append(silent, reflector)
-			continue
-		}
-		if !view.FedV4 || !view.FedV6 {
-			feeding = append(feeding, reflector)
-		}
-		for i := range s.expected[reflector] {
-			session := &s.expected[reflector][i]
-			if s.required(session) && !established(view, session) {
-				missing = append(missing, session.Remote)
-				total++
-			}
-		}
+	if doubted := s.doubted(); len(doubted) > 0 {
+		return &wait{reason: ReasonSessions, timed: true, nodes: doubted, message: fmt.Sprintf(
+			"%s may be dead, and has not answered yet", names(doubted))}
 	}
+	all := s.survey()
 	switch {
-	case len(silent) > 0:
-		return &wait{reason: ReasonSessions, timed: true, nodes: silent, message: fmt.Sprintf(
-			"no report of sessions from %s yet (CalicoNodeStatus)", names(silent))}
-	case len(missing) > 0:
-		return &wait{reason: ReasonSessions, timed: true, nodes: missing, message: fmt.Sprintf(
-			"%s not established with %s", plural(total, "session"), names(missing))}
-	case len(feeding) > 0:
-		return &wait{reason: ReasonSessions, timed: true, nodes: feeding, message: fmt.Sprintf(
-			"%s still sending routes on established sessions", names(feeding))}
+	case len(all.silent) > 0:
+		return &wait{reason: ReasonSessions, timed: true, nodes: all.silent, message: fmt.Sprintf(
+			"no report of sessions from %s yet (CalicoNodeStatus)", names(all.silent))}
+	case len(all.missing) > 0:
+		return &wait{reason: ReasonSessions, timed: true, nodes: all.missing, message: fmt.Sprintf(
+			"%s not established with %s", plural(len(all.missing), "session"), names(all.missing))}
+	case len(all.feeding) > 0:
+		return &wait{reason: ReasonSessions, timed: true, nodes: all.feeding, message: fmt.Sprintf(
+			"%s still sending routes on established sessions", names(all.feeding))}
+	case len(all.old) > 0:
+		return &wait{reason: ReasonSettling, timed: true, nodes: all.old, message: fmt.Sprintf(
+			"the report of %s may be too old", names(all.old))}
 	}
 	return nil
+}
+
+// survey is what is not known to be up, over all reflectors: which of them have not
+// reported, are still feeding, or have reported too long ago, and which nodes miss
+// sessions.
+type survey struct{ silent, feeding, old, missing []string }
+
+func (s *state) survey() survey {
+	var out survey
+	for _, reflector := range s.living() {
+		u := s.unseenOf(reflector, seenFor)
+		u.old = u.old || s.late(reflector)
+		if !u.any() || s.patient && s.turns() && !s.reported(reflector) {
+			continue
+		}
+		s.lookAt(reflector, !s.patient)
+		out.missing = append(out.missing, u.missing...)
+		switch {
+		case u.silent:
+			out.silent = append(out.silent, reflector)
+		case u.old:
+			out.old = append(out.old, reflector)
+		case u.feeding:
+			out.feeding = append(out.feeding, reflector)
+		}
+	}
+	return out
+}
+
+// late: what a gate in a hurry relies on must have been so a few seconds ago, where
+// there is a report that can tell.
+func (s *state) late(name string) bool {
+	const most = sessions.WatchSeconds*time.Second + reportMargin
+	if s.patient || s.waitedLong() || !s.reported(name) || s.in.Now.Sub(s.shows(name)) <= most {
+		return false
+	}
+	s.wakeAt(s.clocks[clockAsked+name].Add(most))
+	return true
 }
 
 // required: gates wait for a session unless its other end is a reflector that is

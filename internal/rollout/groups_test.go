@@ -82,7 +82,7 @@ func TestGroupHandedOver(t *testing.T) {
 	})
 	v.run(10 * time.Minute)
 	v.noLoss()
-	if len(v.steps) != 2 || v.steps[0].Object != "Node/"+into || v.steps[1].Object != "Node/"+from || !v.steps[1].Subtractive {
+	if w := v.writes(); len(w) != 2 || w[0].Object != "Node/"+into || w[1].Object != "Node/"+from || !w[1].Subtractive {
 		t.Errorf("%s takes over from %s; steps:\n%s", into, from, v.story())
 	}
 	if slices.Contains(v.servesOf(from), v1alpha1.ServesLabelPrefix+"none-1") {

@@ -13,6 +13,9 @@ import (
 // compute their peerings anew, and nothing else goes on in the meantime.
 const homesBatch = 50
 
+// manyMoves is how many clients on their way are watched closely.
+const manyMoves = 10
+
 // belongs is what the labels of a node say, and should say, of its group.
 type belongs struct {
 	node          *inventory.Node
@@ -172,6 +175,7 @@ func (s *state) settle() *verdict {
 			continue
 		}
 		watched++
+		s.watching = s.watching || s.manyMove()
 		if s.settledFor(b.node.Name) {
 			batch = append(batch, *s.home(&b, b.want, true))
 		}
@@ -184,16 +188,13 @@ func (s *state) settle() *verdict {
 	return s.add(step)
 }
 
-// settledFor tells whether what is seen up has been so for the settle time, and no
-// report may be older than the last restart of sessions.
-func (s *state) settledFor(name string) bool {
-	open := s.elapsed(clockSettle+name, s.settleTime())
-	if at, restarted := s.clocks[clockRestart]; restarted {
-		s.wakeAt(at.Add(reportsAgree))
-		return false
-	}
-	return open
-}
+// settledFor tells whether what is seen up has been so for the settle time.
+func (s *state) settledFor(name string) bool { return s.elapsed(clockSettle+name, s.settleTime()) }
+
+// manyMove: so many clients are on their way to a group that it is a rollout. Fewer
+// are nodes that have joined: they have the catch-all, and can wait for the reports
+// that come anyway.
+func (s *state) manyMove() bool { return len(s.belongings()) > manyMoves }
 
 // seenUp tells whether all these reflectors, at least one, see their sessions with
 // the node up.
@@ -204,14 +205,16 @@ func (s *state) seenUp(node *inventory.Node, reflectors []string) bool {
 	if s.spec.Rollout.Gate == v1alpha1.GateDelay {
 		return true
 	}
+	all := true
 	for _, name := range reflectors {
 		for _, address := range render.Families(s.nodes[name], node) {
 			if !s.seen.Up[name][address] {
-				return false
+				s.lookAt(name, s.manyMove())
+				all = false
 			}
 		}
 	}
-	return true
+	return all
 }
 
 // awaitHomes waits for those whose new sessions are not up yet.

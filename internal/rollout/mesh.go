@@ -89,7 +89,7 @@ func (s *state) turnMeshOn() *verdict {
 		return waitFor(ReasonMeshUnmanaged,
 			"the route reflectors stay until the node-to-node mesh is on, and spec.nodeMesh is Unmanaged: set nodeToNodeMeshEnabled: true in BGPConfiguration default").needsPerson()
 	}
-	if s.brakesPromotion() {
+	if s.brakesAdding() {
 		return s.braked("turning the node-to-node mesh on")
 	}
 	return s.add(&Step{
@@ -145,20 +145,23 @@ func (s *state) meshWitnessed(before string) *verdict {
 	if s.spec.Rollout.Gate == v1alpha1.GateDelay {
 		return nil
 	}
-	for i := range s.in.Statuses {
-		status := &s.in.Statuses[i]
+	for i := range s.asked {
+		status := &s.asked[i]
 		name := status.Spec.Node
-		if !sessions.Ours(status) || s.nodes[name] == nil || slices.Contains(s.standing.Reflectors, name) || s.lost(name) {
+		if s.nodes[name] == nil || slices.Contains(s.standing.Reflectors, name) || s.lost(name) {
 			continue
 		}
-		view := s.views[name]
 		var missing []string
 		for _, session := range s.network.SessionsOf(name) {
-			if s.required(&session) && (!established(view, &session) || !view.Fed(session.RemoteIP)) {
+			if s.required(&session) && !s.sessionUp(name, &session, 0) {
 				missing = append(missing, session.Remote)
 			}
 		}
 		if len(missing) > 0 {
+			s.watching = true
+			if sessions.Asks(status) && !sessions.Watched(status) {
+				return s.every(sessions.WatchSeconds, status, "the mesh is seen by those that have stepped down, such as "+name)
+			}
 			v := waitFor(ReasonSessions, "%s waits: %s, which has stepped down, has no session of the mesh with %s yet",
 				before, name, names(missing))
 			v.wait.timed, v.wait.nodes = true, missing

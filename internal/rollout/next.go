@@ -22,8 +22,7 @@ func Next(in Input) Output { return next(in, topology.Make) }
 // next decides with another planner.
 func next(in Input, plan func(topology.Request) topology.Plan) Output {
 	s := newState(in, plan)
-	v := s.decide()
-	return s.output(v)
+	return s.output(s.override(s.decide()))
 }
 
 // decide asks the rules in their order; the first that has something to say
@@ -34,11 +33,10 @@ func (s *state) decide() *verdict {
 		s.since(clockMeshOn)
 	}
 	s.watchMesh()
-	s.keepRestart()
 	if v := s.refuse(); v != nil {
 		return v
 	}
-	v := firstOf(s, s.rules())
+	v := s.attend(firstOf(s, s.rules()))
 	if v == nil || v.step == nil {
 		return v
 	}
@@ -57,9 +55,11 @@ func firstOf(s *state, rules []rule) *verdict {
 func (s *state) rules() []rule {
 	if s.plan.Topology == v1alpha1.TopologyMesh {
 		return []rule{
+			(*state).probe,
 			(*state).meshMayStayOff,
 			(*state).tagFilter,
 			(*state).turnMeshOn,
+			(*state).repairLeaving,
 			(*state).reportSessions,
 			(*state).pinStanding,
 			(*state).dropStalePins,
@@ -75,6 +75,7 @@ func (s *state) rules() []rule {
 		}
 	}
 	return []rule{
+		(*state).probe,
 		// Whom to peer with, before there is anybody.
 		(*state).tagFilter,
 		(*state).clientsPeer,
@@ -116,6 +117,9 @@ func (s *state) rules() []rule {
 // write, a person who keeps undoing it, the finalizer.
 func (s *state) admit(v *verdict) *verdict {
 	step := v.step
+	if held := s.overBudget(step); held != nil {
+		return held
+	}
 	if step.Repair {
 		if w := s.contested(step.Object); w != nil {
 			return &verdict{wait: w}
@@ -140,8 +144,11 @@ func (s *state) refuse() *verdict {
 			Action: RemoveFinalizer, Object: s.autoscalerObject(),
 			Why: "deleted with " + v1alpha1.AbandonAnnotation + ": everything stays as it is",
 		})
-	case s.spec.Mode == v1alpha1.ModePaused:
-		return waitFor(ReasonPaused, "spec.mode is Paused: nothing is written, and a deletion waits")
+	}
+	if w := s.paused(); w != nil {
+		return &verdict{wait: w}
+	}
+	switch {
 	case s.spec.Mode == v1alpha1.ModeDryRun && s.hasFinalizer():
 		return take(&Step{
 			Action: RemoveFinalizer, Object: s.autoscalerObject(),

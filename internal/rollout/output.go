@@ -30,6 +30,7 @@ func (s *state) output(v *verdict) Output {
 	out.Status.Conditions = s.conditions(step, w, since, timedOut)
 	out.Status.Clocks = s.statusClocks()
 	out.Status.Reverts = s.statusReverts()
+	out.Status.Brakes = s.brakesStatus()
 	if !s.requeue.IsZero() {
 		// A moment later than asked, so that the clock has surely passed it.
 		out.RequeueAfter = max(s.requeue.Sub(s.in.Now), 0) + 10*time.Millisecond
@@ -44,12 +45,21 @@ func (s *state) writes(step *Step) bool {
 
 // stepTaken adjusts the memory: after a step the gate starts to settle anew.
 func (s *state) stepTaken(step *Step) {
-	delete(s.clocks, clockGateOpen)
-	if step.restarts {
-		s.clocks[clockRestart] = s.in.Now
+	if step.aboutReports() {
+		s.keep(clockWaiting) // what is waited for still is
+		s.noteAsked(step)
+	} else {
+		delete(s.clocks, clockGateOpen)
+		s.noteTouched(step)
 	}
 	if step.Repair {
 		s.reverted(step)
+	}
+	if s.changesRoleOf(step) {
+		s.spend()
+	}
+	if step.Forced {
+		s.forceTaken(step)
 	}
 	if step.Action == MeshOff {
 		delete(s.clocks, clockMeshOn)
@@ -117,14 +127,13 @@ func (s *state) reflectorStatuses() []v1alpha1.ReflectorStatus {
 		reflector := v1alpha1.ReflectorStatus{
 			Name: name, Zone: node.Labels[s.spec.ZoneLabel], ClusterID: node.ClusterID, Tier: s.tier(name),
 		}
-		view := s.views[name]
 		for i := range s.expected[name] {
 			session := &s.expected[name][i]
 			if !s.required(session) {
 				continue
 			}
 			reflector.SessionsExpected++
-			if established(view, session) && view.Fed(session.RemoteIP) {
+			if s.sessionUp(name, session, anyAge) {
 				reflector.SessionsEstablished++
 			}
 		}

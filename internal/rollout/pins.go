@@ -41,7 +41,7 @@ func (s *state) pin(senior, junior string, repair bool, why string) *verdict {
 			}
 			continue
 		}
-		peer := render.Pin(a, b, address, s.clusterAS, s.options())
+		peer := render.Pin(a, b, address, s.clusterAS, s.pinOptions(senior, junior))
 		peer.Spec.Filters = render.FilterNames(s.carries())
 		if stray := s.stray(peer.Name); stray != nil {
 			mended := stray.DeepCopy()
@@ -51,9 +51,25 @@ func (s *state) pin(senior, junior string, repair bool, why string) *verdict {
 				Why: "somebody edited the pin between " + senior + " and " + junior + ", or an address changed",
 			})
 		}
-		return s.add(&Step{Action: CreatePeer, Object: peerObject(peer.Name), Peer: peer, Repair: repair, Why: why})
+		step := &Step{Action: CreatePeer, Object: peerObject(peer.Name), Peer: peer, Repair: repair, Why: why}
+		v := s.add(step)
+		if costs := s.costOfMending(senior, junior); v.step == nil && costs != nil {
+			// A selector has joined them until now, and the session is up.
+			step.Costs = costs
+			return s.add(step)
+		}
+		return v
 	}
 	return nil
+}
+
+// pinOptions are those of the session that two reflectors may have already: in the
+// middle of a change of options, the new ones where both are renewed.
+func (s *state) pinOptions(a, b string) render.Options {
+	if len(s.standing.Renewed) > 0 && s.renewed(a) && s.renewed(b) {
+		return render.OptionsOf(s.standing.Renewed[0])
+	}
+	return s.options()
 }
 
 // costOfMending: two reflectors whose pin was edited may have to restart what they
@@ -151,6 +167,11 @@ func (s *state) dropStalePin(pin render.Pinned) *verdict {
 		}
 		why := "other peerings join " + name + " to the core, or nothing does any more"
 		if v := s.drop(pin.Peer, why); v.step != nil {
+			// Proved without an exception, perhaps only because the session is still
+			// coming up; it begins again all the same.
+			if v.step.restarts {
+				v.step.Costs = []string{name}
+			}
 			return v
 		}
 		return s.drop(pin.Peer, why, name) // the one session that both make restarts
@@ -181,8 +202,12 @@ func (s *state) dropPeers() *verdict {
 }
 
 // costOfDropping: where the clients' BGPPeer has other options than a pin, the one
-// session that both make restarts.
+// session that both make restarts. A pin between two nodes that have both lost the role
+// hands its session over to the mesh.
 func (s *state) costOfDropping(pin render.Pinned, name string) []string {
+	if !slices.Contains(s.standing.Reflectors, pin.Senior) && !slices.Contains(s.standing.Reflectors, pin.Junior) {
+		return []string{pin.Senior, pin.Junior}
+	}
 	if s.ownOptions(pin) {
 		return []string{name}
 	}

@@ -35,7 +35,7 @@ func (s *state) promote() *verdict {
 		return nil
 	}
 	want := left[0]
-	if s.brakesPromotion() {
+	if s.brakesPromotion(want) {
 		return s.braked("the promotion of " + want.Node)
 	}
 	if want.Tier == topology.TierCore {

@@ -46,6 +46,7 @@ func (s *state) proof(after bgp.Input, changing map[string]bool) bgp.Proof {
 	return bgp.Prove(s.bgpInput(), after, s.seen, changing, bgp.Limits{
 		ReflectorFailures: s.failuresLimit(),
 		PathsPerRoute:     s.pathsLimit(),
+		PathsOnTheWay:     2 * s.pathsLimit(),
 	})
 }
 

@@ -51,7 +51,7 @@ func TestEditedPins(t *testing.T) {
 				if n, sample := v.fabric.MissingPairs(); n > 0 {
 					t.Errorf("%d pairs without a route, such as %v; steps:\n%s", n, sample, v.story())
 				}
-				if len(v.steps) > 1 || name == "Calico's default" && len(v.steps) > 0 {
+				if len(v.writes()) > 1 || name == "Calico's default" && len(v.steps) > 0 {
 					t.Errorf("steps:\n%s", v.story())
 				}
 			}

@@ -1,6 +1,8 @@
 package rollout
 
 import (
+	"slices"
+
 	"tapetum.dev/tapetum/api/v1alpha1"
 	"tapetum.dev/tapetum/internal/topology"
 )
@@ -34,4 +36,21 @@ func (s *state) repairedTier(want topology.Reflector) string {
 		return want.Tier
 	}
 	return s.tier(want.Node)
+}
+
+// repairLeaving puts back what somebody removed of the role of a reflector that is to
+// go: without its label it is a client of the others and pinned to them at once, and no
+// step that takes it away could be proved.
+func (s *state) repairLeaving() *verdict {
+	for _, name := range s.standing.Reflectors {
+		node := s.nodes[name]
+		if s.lost(name) || node.ClusterID == "" || slices.Contains(tiers, node.Labels[v1alpha1.ReflectorLabel]) {
+			continue
+		}
+		step := s.roleStep(name, s.tier(name), node.ClusterID, s.serves(name))
+		step.Costs, step.Repair = []string{name}, s.hadRole(name)
+		step.Why = "somebody removed part of the role, which is to go in its turn"
+		return s.add(step)
+	}
+	return nil
 }

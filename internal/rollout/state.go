@@ -25,14 +25,36 @@ type state struct {
 	meshOn    bool
 	standing  render.Standing
 	views     map[string]sessions.View
-	plan      topology.Plan
-	network   *bgp.Network
+	// asked are our CalicoNodeStatuses, by name; reports those that ask for what they
+	// should, by node.
+	asked   []calico.CalicoNodeStatus
+	reports map[string]*calico.CalicoNodeStatus
+	// wanted are the reflectors whose sessions a decision depends on and does not know,
+	// and whether there is a hurry; watching: they are waited for; patient: no decision
+	// is in a hurry.
+	wanted            map[string]bool
+	watching, patient bool
+	// suspects are reflectors that may be dead, fails tells which of them are, and why.
+	suspects []string
+	fails    map[string]string
+	plan     topology.Plan
+	network  *bgp.Network
 	// expected sessions of each standing reflector, of both address families.
 	expected map[string][]bgp.Session
 	// seen is what the oracle may rely on.
 	seen bgp.Observed
-	// brake says why nothing may be taken away now; "" when off.
-	brake string
+	// brakes that are on; brake is what the first is for, "" when none is.
+	brakes []brake
+	brake  string
+	// forced: brakes, budget, gates and contests say nothing.
+	forced bool
+	// held is the step that caution holds, force what the annotation asks for.
+	held  *v1alpha1.HeldStep
+	force *v1alpha1.ForceStatus
+	// roleChanges of the last minutes.
+	roleChanges []v1alpha1.RoleChanges
+	// unreliable nodes were lost as reflectors not long ago.
+	unreliable map[string]time.Time
 	// saved are the mesh fields as they were before Tapetum turned the mesh off;
 	// nil: Tapetum has not.
 	saved *MeshFields
@@ -73,14 +95,20 @@ func newState(in Input, plan func(topology.Request) topology.Plan) *state {
 	s.clusterAS = calico.GlobalAS(in.Configurations)
 	s.meshOn = calico.MeshEnabled(in.Configurations)
 	s.standing = render.Read(s.in.Nodes, in.Peers, in.Statuses)
-	s.views = sessions.Read(in.Statuses)
+	s.readReports()
+	s.recallSeen()
+	s.applySuspicions()
 	s.saved = savedMesh(in.Autoscaler, s.standing.Clients)
 	s.recallReverts()
+	s.recallBudget()
+	s.applyBrakes()
+	s.remember()
 
 	s.plan = plan(topology.Request{
 		Spec: s.goalSpec(), Nodes: s.in.Nodes, ClusterAS: s.clusterAS, Standing: s.standing.Reflectors,
 		Previous: s.previous(), TagFilter: in.TagFilter,
-		Chosen: s.chosen(), Load: in.Load, Now: in.Now, Clocks: s.oldClocks(),
+		Chosen: s.chosen(), Load: in.Load, Now: in.Now, Clocks: s.oldClocks(), Unreliable: s.unreliable,
+		Failed: s.fails,
 	})
 	for name, since := range s.plan.Clocks {
 		s.clocks[name] = since
@@ -92,7 +120,6 @@ func newState(in Input, plan func(topology.Request) topology.Plan) *state {
 		s.expected[name] = s.network.SessionsOf(name)
 	}
 	s.observe()
-	s.brake = s.applyBrake()
 	return s
 }
 
@@ -156,7 +183,7 @@ func savedMesh(autoscaler *v1alpha1.RouteReflectorAutoscaler, clients *calico.BG
 // as Kubernetes knows.
 func (s *state) lost(name string) bool {
 	node := s.nodes[name]
-	if node == nil || node.Deleting || !node.CanReflect() {
+	if node == nil || node.Deleting || !node.CanReflect() || s.fails[name] != "" {
 		return true
 	}
 	if node.Ready {
@@ -173,11 +200,15 @@ func (s *state) living() []string {
 }
 
 // seenBySomeone tells whether any living reflector other than the node itself has
-// a session with it Established.
+// a session with it Established. While reflectors are looked at in turns, and none of
+// those that should see it reports, one may.
 func (s *state) seenBySomeone(name string) bool {
 	node := s.nodes[name]
 	if node == nil {
 		return false
+	}
+	if s.turns() && s.spec.Rollout.Gate != v1alpha1.GateDelay && len(s.watchers(name)) == 0 {
+		return true
 	}
 	for _, reflector := range s.living() {
 		view := s.views[reflector]
@@ -197,15 +228,28 @@ func (s *state) seenBySomeone(name string) bool {
 // gone: not ready for so long that gates go on without it, and seen by nobody.
 func (s *state) gone(name string) bool {
 	node := s.nodes[name]
-	if node == nil || node.Ready {
-		return node == nil
+	if node == nil || s.disruptedLong(node) {
+		return true
+	}
+	if node.Ready {
+		return false
 	}
 	limit := time.Duration(*s.spec.Rollout.IgnoreNotReadyAfterSeconds) * time.Second
 	if age := s.in.Now.Sub(node.ReadySince); age < limit {
 		s.wakeAt(node.ReadySince.Add(limit))
 		return false
 	}
-	return !s.seenBySomeone(name)
+	if at, known := s.keep(clockGone + name); known && at.After(node.ReadySince) {
+		return true
+	}
+	if s.seenBySomeone(name) {
+		delete(s.clocks, clockGone+name)
+		return false
+	}
+	if s.turns() {
+		s.since(clockGone + name) // whoever sees that may not be asked again
+	}
+	return true
 }
 
 // observe collects what the oracle may rely on.
@@ -215,14 +259,21 @@ func (s *state) observe() {
 		s.seen.AssumeUnobserved = true
 	} else {
 		for _, name := range s.standing.Reflectors {
-			if view, reported := s.views[name]; reported && !s.lost(name) {
-				s.seen.Up[name] = s.up(view, s.expected[name])
+			_, reported := s.views[name]
+			if _, seen := s.seenAt(name, seenFor); (reported || seen) && !s.lost(name) {
+				s.seen.Up[name] = s.up(name)
 			}
 		}
 	}
+	s.observeDown()
+}
+
+// observeDown finds the nodes that do not count: reflectors that are lost and seen by
+// nobody, and nodes that gates do not wait for any more.
+func (s *state) observeDown() {
 	for i := range s.in.Nodes {
 		node := &s.in.Nodes[i]
-		if node.Ready || !node.HasBGP() {
+		if !node.HasBGP() || node.Ready && !disrupted(node) && s.fails[node.Name] == "" {
 			continue
 		}
 		if s.lost(node.Name) && slices.Contains(s.standing.Reflectors, node.Name) && !s.seenBySomeone(node.Name) {
@@ -234,15 +285,15 @@ func (s *state) observe() {
 	}
 }
 
-// up are the peers of those expected sessions that the reflector reports as
-// established and fed. Only of expected ones: a report may be older than the last
-// step, and still speak of sessions that the step has ended.
-func (s *state) up(view sessions.View, expected []bgp.Session) map[netip.Addr]bool {
+// up are the peers of those expected sessions of a reflector that count as up. Only
+// of expected ones: a report may be older than the last step, and still speak of
+// sessions that the step has ended.
+func (s *state) up(name string) map[netip.Addr]bool {
+	expected := s.expected[name]
 	out := make(map[netip.Addr]bool, len(expected))
 	for i := range expected {
-		session := &expected[i]
-		if established(view, session) && view.Fed(session.RemoteIP) {
-			out[session.RemoteIP] = true
+		if s.sessionUp(name, &expected[i], seenFor) {
+			out[expected[i].RemoteIP] = true
 		}
 	}
 	return out

@@ -95,6 +95,7 @@ func (v *virtual) inForce(topology v1alpha1.Topology) {
 	if len(v.steps) > 0 {
 		v.t.Errorf("%s is not at rest:\n%s", topology, v.story())
 	}
+	v.resting()
 }
 
 // asPlanned asserts that everything of ours is as a plan from what stands says.

@@ -36,6 +36,12 @@ type Input struct {
 	// that owns no address block. Only of nodes that Output.AskLoad named; a node
 	// that was asked for and is missing is not known. Nil: not asked yet.
 	Load map[string]int
+	// Vitals tell early of reflectors, and of some other nodes, whether they are alive;
+	// by node. Of a node that is not in it nothing is known.
+	Vitals map[string]Vital
+	// APIBackSince is when the API server first answered again after it had not; zero:
+	// it has not been away while this process has run.
+	APIBackSince time.Time
 	// Modifiers tells, for an object "Kind/name", which field manager other than
 	// ours changed it last. Only of the objects that Output.AskModifier named.
 	Modifiers map[string]string
@@ -52,6 +58,9 @@ type Output struct {
 	// Status is the complete status. Conditions carry no transition times.
 	Status v1alpha1.RouteReflectorAutoscalerStatus
 }
+
+// AtRest tells whether nothing is left to do.
+func (o *Output) AtRest() bool { return o.Step == nil && o.Status.NextStep == nothingLeft }
 
 // Action is the kind of a step.
 type Action string
@@ -96,10 +105,14 @@ type Step struct {
 	Repair bool
 	// Proof is what the oracle found, in one sentence.
 	Proof string
+	// Forced: a person has had it taken though caution held it.
+	Forced bool
 	// changes: the node is a route reflector already.
 	changes bool
 	// restarts: sessions end or restart by it.
 	restarts bool
+	// probes is the CalicoNodeStatus by which a node is asked to answer anew; "": none.
+	probes string
 
 	// Peer to create, to patch to, or to delete (CreatePeer, PatchPeer, DeletePeer).
 	Peer *calico.BGPPeer

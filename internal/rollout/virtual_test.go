@@ -28,6 +28,12 @@ type virtual struct {
 	now    time.Time
 	fabric *fabric.Fabric
 	dead   map[string]bool
+	// silent is since when a node renews its Lease no more; wedged since when its BIRD
+	// does nothing, though all else goes on; birdless are those whose BIRD has ended.
+	silent, wedged map[string]time.Time
+	birdless       map[string]bool
+	// mislead changes what is known early; nil: it is the truth.
+	mislead func(map[string]rollout.Vital)
 	// notice is when Kubernetes will see that a node is not ready.
 	notice map[string]time.Time
 
@@ -39,12 +45,13 @@ type virtual struct {
 	statuses       []calico.CalicoNodeStatus
 	tagFilter      topology.TagFilterSupport
 	// plan is another planner; nil: topology's.
-	plan     func(topology.Request) topology.Plan
-	load     map[string]int
-	ready    bool
-	last     rollout.Output
-	reported time.Time
-	serial   int
+	plan    func(topology.Request) topology.Plan
+	load    map[string]int
+	ready   bool
+	apiBack time.Time
+	last    rollout.Output
+	asked   map[string]asked
+	serial  int
 
 	// steps taken since the last reset, and the nodes that changed role.
 	steps   []*rollout.Step
@@ -56,7 +63,7 @@ const tick = 250 * time.Millisecond
 func newVirtual(t testing.TB, seed uint64, nodes, zones int) *virtual {
 	v := &virtual{
 		t: t, tagFilter: topology.TagFilterSupport{Cluster: true}, now: time.Date(2026, 1, 1, 12, 0, 0, 0, time.UTC), ready: true,
-		dead: map[string]bool{}, notice: map[string]time.Time{}, load: map[string]int{}, changed: map[string]bool{},
+		dead: map[string]bool{}, silent: map[string]time.Time{}, wedged: map[string]time.Time{}, birdless: map[string]bool{}, notice: map[string]time.Time{}, load: map[string]int{}, changed: map[string]bool{},
 		autoscaler: &v1alpha1.RouteReflectorAutoscaler{ObjectMeta: metav1.ObjectMeta{Name: "default", Generation: 1}},
 	}
 	timing := fabric.DefaultTiming()
@@ -121,28 +128,11 @@ func (v *virtual) idle(d time.Duration) {
 	v.report()
 }
 
-// report lets the nodes that are asked answer, as calico-node does: written only
-// when it says something new.
-func (v *virtual) report() {
-	for i := range v.statuses {
-		status := &v.statuses[i]
-		if v.dead[status.Spec.Node] || !slices.ContainsFunc(v.nodes, func(n inventory.Node) bool { return n.Name == status.Spec.Node }) {
-			continue
-		}
-		bgp := v.fabric.Status(status.Spec.Node)
-		if status.Status.LastUpdated.IsZero() || fmt.Sprint(bgp) != fmt.Sprint(status.Status.BGP) {
-			status.Status.BGP = bgp
-			status.Status.LastUpdated = metav1.NewTime(v.now)
-		}
-	}
-	v.reported = v.now
-}
-
 func (v *virtual) input() rollout.Input {
 	return rollout.Input{
 		Now: v.now, Autoscaler: v.autoscaler.DeepCopy(), Nodes: slices.Clone(v.nodes), Peers: slices.Clone(v.peers),
 		Configurations: slices.Clone(v.configurations), Statuses: slices.Clone(v.statuses), DatastoreReady: v.ready,
-		Filters: slices.Clone(v.filters), TagFilter: v.tagFilter,
+		Filters: slices.Clone(v.filters), TagFilter: v.tagFilter, Vitals: v.vitals(), APIBackSince: v.apiBack,
 	}
 }
 
@@ -228,7 +218,7 @@ func (v *virtual) write(step *rollout.Step) {
 		delete(v.autoscaler.Annotations, v1alpha1.MeshAnnotation)
 	case rollout.CreateStatus:
 		v.statuses = append(v.statuses, *step.NodeStatus.DeepCopy())
-		v.report()
+		v.fewReports()
 	case rollout.PatchStatus:
 		for i := range v.statuses {
 			if v.statuses[i].Name == step.NodeStatus.Name {
@@ -270,6 +260,7 @@ func (v *virtual) run(limit time.Duration) {
 			continue
 		}
 		if quiet++; quiet > 80 { // 20 s
+			v.resting()
 			return
 		}
 	}
@@ -289,9 +280,7 @@ func (v *virtual) advance() {
 			delete(v.notice, name)
 		}
 	}
-	if v.now.Sub(v.reported) >= 5*time.Second {
-		v.report()
-	}
+	v.report()
 }
 
 // runFor passes for so long, whatever happens.
@@ -365,7 +354,7 @@ func (v *virtual) noLoss() {
 
 // kill takes a node's power. Kubernetes notices after 40 s.
 func (v *virtual) kill(name string) {
-	v.dead[name] = true
+	v.dead[name], v.silent[name] = true, v.now
 	v.fabric.Kill(v.now, name)
 	v.notice[name] = v.now.Add(40 * time.Second)
 }
@@ -373,6 +362,9 @@ func (v *virtual) kill(name string) {
 // revive boots it again.
 func (v *virtual) revive(name string) {
 	delete(v.dead, name)
+	delete(v.silent, name)
+	delete(v.wedged, name)
+	delete(v.birdless, name)
 	delete(v.notice, name)
 	v.fabric.Revive(v.now, name)
 	node := v.node(name)

@@ -26,6 +26,9 @@ type View struct {
 	// Updated is when the report last changed. It is no heartbeat: the last report
 	// of a node that has died stays as it is.
 	Updated time.Time
+	// Period is the time between two reports, so that the sessions are as told, or
+	// were so long ago at most.
+	Period time.Duration
 	// Object is the name of the CalicoNodeStatus.
 	Object string
 }
@@ -81,6 +84,7 @@ func read(status *calico.CalicoNodeStatus) View {
 		Established: make(map[netip.Addr]string, len(bgp.PeersV4)+len(bgp.PeersV6)),
 		Waiting:     map[netip.Addr]bool{},
 		Updated:     status.Status.LastUpdated.Time,
+		Period:      period(status),
 		Object:      status.Name,
 	}
 	view.FedV4 = view.add(bgp.PeersV4) == bgp.NumberEstablishedV4

@@ -145,7 +145,7 @@ func TestReadOneNode(t *testing.T) {
 			want := View{
 				Established: test.established, Waiting: test.waiting,
 				FedV4: test.fedV4, FedV6: test.fedV6,
-				Updated: reported, Object: "tapetum-n1",
+				Updated: reported, Period: RestSeconds * time.Second, Object: "tapetum-n1",
 			}
 			options := cmp.Options{cmp.Comparer(func(a, b netip.Addr) bool { return a == b })}
 			if want.Established == nil {
@@ -234,17 +234,24 @@ func TestAsks(t *testing.T) {
 		if !Asks(New(node)) {
 			t.Errorf("a new object for %q does not ask what it should", node)
 		}
+		watched := Every(WatchSeconds, New(node))
+		watched.Name = OtherName(node)
+		watched.Spec.Classes = []string{"Agent", "BGP"}
+		if !Asks(watched) || !Watched(watched) || Watched(New(node)) {
+			t.Errorf("a watched object for %q does not ask what it should", node)
+		}
 	}
 	foreign := New("n1")
 	foreign.Labels = nil
-	slow := New("n1")
-	*slow.Spec.UpdatePeriodSeconds = 60
+	slow := Every(61, New("n1"))
 	more := New("n1")
 	more.Spec.Classes = slices.Concat(more.Spec.Classes, []string{"Routes"})
+	agentOnly := New("n1")
+	agentOnly.Spec.Classes = []string{"Agent"}
 	renamed := New("n1")
 	renamed.Name = "n1"
 	for name, status := range map[string]*calico.CalicoNodeStatus{
-		"foreign": foreign, "slow": slow, "more classes": more, "other name": renamed,
+		"foreign": foreign, "slow": slow, "more classes": more, "no sessions": agentOnly, "other name": renamed,
 	} {
 		if Asks(status) {
 			t.Errorf("%s: counts as asking what New asks", name)

@@ -8,6 +8,7 @@ import (
 	"tapetum.dev/tapetum/internal/calico"
 	"tapetum.dev/tapetum/internal/calico/render"
 	"tapetum.dev/tapetum/internal/inventory"
+	"tapetum.dev/tapetum/internal/sessions"
 	"tapetum.dev/tapetum/internal/topology"
 )
 
@@ -50,7 +51,7 @@ func Reach(plan topology.Plan, nodes []inventory.Node, policy v1alpha1.RouteRefl
 		Other: 1 + len(made.Filters), // the finalizer, the filter
 	}
 	if policy.Rollout.Gate == v1alpha1.GateSessions {
-		goal.Writes.Other += len(plan.Reflectors) // their reports
+		goal.Writes.Other += reports(len(plan.Reflectors), policy.NodeMesh == v1alpha1.NodeMeshManaged)
 	}
 	if policy.NodeMesh == v1alpha1.NodeMeshManaged {
 		off := false
@@ -60,4 +61,17 @@ func Reach(plan topology.Plan, nodes []inventory.Node, policy v1alpha1.RouteRefl
 		goal.Writes.Other += 2 // what the mesh was, and the mesh
 	}
 	return goal
+}
+
+// reports is how many writes it takes to see the sessions of reflectors. They are
+// watched while something is taken away behind them, and then let rest: the last one not
+// where the mesh stays on. More than may report at once are seen in turns, each of which
+// ends one report and begins another.
+func reports(reflectors int, meshOff bool) int {
+	at := min(reflectors, sessions.MaxReports)
+	writes := 2*at + 2*(reflectors-at)
+	if !meshOff {
+		writes--
+	}
+	return writes
 }

@@ -53,6 +53,8 @@ func Contradictions(spec v1alpha1.RouteReflectorAutoscalerSpec) []string {
 		"placement.pinned must not name more nodes than scaling.max (%d, %d)", len(spec.Placement.Pinned), scaling.Max)
 	say(!slices.IsSortedFunc(scaling.Ladder, func(a, b v1alpha1.LadderStep) int { return cmp.Compare(a.Nodes, b.Nodes) }),
 		"scaling.ladder is out of order: list its steps by ascending nodes")
+	say(*spec.Brakes.ZonePercent != 0 && *spec.Brakes.ZonePercent < 50,
+		"brakes.zonePercent must be 0 (off) or at least 50: a zone of which less is not ready is not gone (%d)", *spec.Brakes.ZonePercent)
 	say(descends(scaling.Ladder), "scaling.ladder is out of order: a step with more nodes must not have fewer reflectors")
 	return out
 }

@@ -1,0 +1,149 @@
+package rollout
+
+import (
+	"slices"
+	"time"
+
+	"tapetum.dev/tapetum/api/v1alpha1"
+	"tapetum.dev/tapetum/internal/calico"
+	"tapetum.dev/tapetum/internal/sessions"
+)
+
+// displayedFor is for how long a reflector that is not asked may be told to lack
+// sessions before it is looked at again.
+const displayedFor = 5 * time.Minute
+
+// lookAt notes that a decision depends on the sessions of a reflector.
+func (s *state) lookAt(name string, hurry bool) { s.wanted[name] = s.wanted[name] || hurry }
+
+// look has the reflectors that a decision depends on report their sessions, and fast.
+// Where nothing is left to do for that, v stands.
+func (s *state) look(v *verdict) *verdict {
+	if s.spec.Rollout.Gate == v1alpha1.GateDelay || len(s.wanted) == 0 {
+		return v
+	}
+	long := s.waitedLong()
+	for _, name := range s.living() {
+		hurry, wanted := s.wanted[name]
+		if !wanted {
+			continue
+		}
+		hurry = hurry && !long
+		s.watching = s.watching || hurry
+		if step := s.ask(name, hurry); step != nil {
+			return step
+		}
+	}
+	return v
+}
+
+// ask has one node report its sessions: fast, where there is a hurry.
+func (s *state) ask(name string, hurry bool) *verdict {
+	status := s.reports[name]
+	switch {
+	case status == nil && len(s.asked) >= sessions.MaxReports:
+		return s.giveUp(name)
+	case status == nil || !hurry || sessions.Watched(status):
+		return nil // reportSessions comes to it, or it will report
+	}
+	return s.every(sessions.WatchSeconds, status, "a step waits for the sessions of "+name)
+}
+
+func (s *state) every(seconds uint32, status *calico.CalicoNodeStatus, why string) *verdict {
+	changed := sessions.Every(seconds, status)
+	return take(&Step{Action: PatchStatus, Object: reportObject(changed), NodeStatus: changed, Why: why})
+}
+
+// giveUp deletes a report for the sake of another's: one of a node that is no
+// reflector, else one that has shown all there is to see. That it has is remembered.
+func (s *state) giveUp(forThe string) *verdict {
+	why := "the sessions of " + forThe + " must be seen, and there may be no more reports"
+	living := s.living()
+	for i := range s.asked {
+		if status := &s.asked[i]; s.fails[status.Spec.Node] != "" && s.reports[status.Spec.Node] == status {
+			continue // it shows that the node does not answer
+		} else if !slices.Contains(living, status.Spec.Node) || s.reports[status.Spec.Node] != status {
+			return s.dropReport(status, why)
+		}
+	}
+	for _, name := range slices.Backward(living) {
+		status := s.reports[name]
+		if _, wanted := s.wanted[name]; status == nil || wanted || slices.Contains(s.suspects, name) {
+			continue
+		}
+		if u := s.unseenOf(name, seenFor); u.any() {
+			continue
+		}
+		s.clocks[clockSeen+name] = s.shows(name)
+		return s.dropReport(status, why)
+	}
+	return nil
+}
+
+// waitedLong: the session timeout has passed. What is broken now is a person's to mend,
+// and need not be looked at every few seconds.
+func (s *state) waitedLong() bool {
+	at, running := s.oldClocks()[clockWaiting]
+	timeout := time.Duration(s.spec.Rollout.SessionTimeoutSeconds) * time.Second
+	return running && s.in.Now.Sub(at) >= timeout
+}
+
+// attend looks at what the verdict needs, and lets reports rest that nothing needs.
+func (s *state) attend(v *verdict) *verdict {
+	switch {
+	case v != nil && v.step != nil:
+		return v
+	case v == nil:
+		s.lookOnce()
+	case v.wait.reason == ReasonNotProved:
+		s.missingSessions() // what is not known to be up may be what the proof lacks
+		s.watching = s.watching || !s.waitedLong()
+	case v.wait.reason == ReasonMeshSettling:
+		s.watching = true // it is not for long
+	}
+	if v := s.look(v); v != nil && v.step != nil {
+		return v
+	}
+	if rest := s.letRest(); rest != nil && !s.watching {
+		return rest
+	}
+	return v
+}
+
+// letRest is the next report that need not come so often any more. One that a dead node
+// does not give is left as it is.
+func (s *state) letRest() *verdict {
+	for i := range s.asked {
+		if status := &s.asked[i]; sessions.Asks(status) && sessions.Watched(status) && s.fails[status.Spec.Node] == "" {
+			return s.every(sessions.RestSeconds, status, "no step waits for the sessions of "+status.Spec.Node)
+		}
+	}
+	return nil
+}
+
+// lookOnce: each reflector is looked at once, and again some time after it has come to
+// lack sessions, so that the status can tell of all of them.
+func (s *state) lookOnce() {
+	for _, name := range s.living() {
+		if s.reports[name] != nil {
+			continue
+		}
+		at, seen := s.seenAt(name, anyAge)
+		if !s.lacks(name) {
+			continue
+		}
+		if seen && s.in.Now.Sub(at) < displayedFor {
+			s.wakeAt(at.Add(displayedFor))
+			continue
+		}
+		s.lookAt(name, false)
+	}
+}
+
+// lacks tells whether a reflector that is not asked has sessions that were not up when
+// it was looked at last, and may be by now; unless the report of the other end tells.
+func (s *state) lacks(name string) bool {
+	u := s.unseenOf(name, anyAge)
+	hidden := func(node string) bool { return s.nodes[node] != nil && s.nodes[node].Ready && s.reports[node] == nil }
+	return u.silent || slices.ContainsFunc(u.missing, hidden)
+}

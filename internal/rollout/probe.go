@@ -1,0 +1,102 @@
+package rollout
+
+import (
+	"slices"
+
+	"tapetum.dev/tapetum/api/v1alpha1"
+	"tapetum.dev/tapetum/internal/calico"
+	"tapetum.dev/tapetum/internal/sessions"
+)
+
+// answered: the node has said how BIRD is. Only an object that it has never answered so
+// tells that it is alive: what it said once stays for ever.
+func answered(status *calico.CalicoNodeStatus) bool {
+	agent := &status.Status.Agent
+	return slices.Contains(status.Spec.Classes, calico.ClassAgent) && agent.BIRDV4.State+agent.BIRDV6.State != ""
+}
+
+// probe asks reflectors that are suspected to answer anew.
+func (s *state) probe() *verdict {
+	if s.spec.Rollout.Gate == v1alpha1.GateDelay || s.manySuspects() {
+		return nil
+	}
+	for _, name := range s.suspects {
+		if s.fails[name] != "" {
+			continue // it has been asked
+		}
+		s.watching = true
+		if v := s.probeOne(name); v != nil {
+			return v
+		}
+	}
+	return nil
+}
+
+func (s *state) probeOne(name string) *verdict {
+	status := s.reports[name]
+	object := s.probedBy(name)
+	if object == "" {
+		object = s.probeBy(name)
+	}
+	why := name + " is suspected to be dead: it is asked to answer anew"
+	want := sessions.Every(sessions.WatchSeconds, sessions.New(name))
+	want.Name, want.Spec.Classes = object, []string{calico.ClassBGP, calico.ClassAgent}
+	step := &Step{Action: CreateStatus, Object: reportObject(want), NodeStatus: want, Why: why, probes: object}
+	switch {
+	case status != nil && status.Name == object:
+		if slices.Contains(status.Spec.Classes, calico.ClassAgent) {
+			return nil // asked
+		}
+		changed := status.DeepCopy()
+		changed.Spec = want.Spec
+		step.Action, step.NodeStatus = PatchStatus, changed
+	case len(s.asked) < sessions.MaxReports:
+	case status != nil:
+		drop := s.dropReport(status, why)
+		drop.step.probes = object
+		return drop
+	default:
+		return s.giveUp(name)
+	}
+	return take(step)
+}
+
+// doubted are the suspects that have not answered yet: nothing may rest on what they
+// said before.
+func (s *state) doubted() []string {
+	return slices.DeleteFunc(slices.Clone(s.suspects), func(name string) bool {
+		status, object := s.reports[name], s.probedBy(name)
+		return s.fails[name] != "" || status != nil && status.Name == object && answered(status)
+	})
+}
+
+// probedBy is the object by which it has been asked; "": it has not.
+func (s *state) probedBy(name string) string {
+	for _, object := range []string{sessions.Name(name), sessions.OtherName(name)} {
+		if _, probed := s.clocks[clockProbed+object]; probed {
+			return object
+		}
+	}
+	return ""
+}
+
+// probeBy is the object by which it is to be asked: the one that there is, where it has
+// never told of BIRD, so that it must change; else one of another name.
+func (s *state) probeBy(name string) string {
+	status := s.reports[name]
+	switch {
+	case status == nil:
+		return sessions.Name(name)
+	case status.Status.Agent.BIRDV4.State+status.Status.Agent.BIRDV6.State == "":
+		return status.Name
+	case status.Name == sessions.Name(name):
+		return sessions.OtherName(name)
+	}
+	return sessions.Name(name)
+}
+
+// probedObject tells whether an object is one by which a node was asked to answer.
+func (s *state) probedObject(object string) bool {
+	_, probed := s.oldClocks()[clockProbed+object]
+	return probed
+}

@@ -1,0 +1,243 @@
+package rollout_test
+
+import (
+	"slices"
+	"testing"
+	"time"
+
+	"tapetum.dev/tapetum/api/v1alpha1"
+	"tapetum.dev/tapetum/internal/calico"
+	"tapetum.dev/tapetum/internal/inventory"
+	"tapetum.dev/tapetum/internal/rollout"
+)
+
+// replacedWithin is by when the replacement of a dead reflector must work: BGP's hold
+// time is 240 s, and the first route was measured to be lost after 170 s.
+const replacedWithin = 150 * time.Second
+
+// TestSilentDeath: however a reflector dies, it is replaced before its neighbors lose
+// the routes that they have from it.
+func TestSilentDeath(t *testing.T) {
+	deaths := map[string]func(*virtual, string){
+		"power":      (*virtual).kill,
+		"link":       func(v *virtual, name string) { v.kill(name); delete(v.notice, name) },
+		"BIRD stuck": (*virtual).wedge,
+		"BIRD ended": (*virtual).endBIRD,
+	}
+	for name, die := range deaths {
+		for _, topology := range []v1alpha1.Topology{v1alpha1.TopologySingle, v1alpha1.TopologyMulti} {
+			t.Run(name+" "+string(topology), func(t *testing.T) {
+				t.Parallel()
+				v := standsIn(t, 140, 40, 3, topology)
+				before := v.reflectors()
+				dead := before[1]
+				die(v, dead)
+				died := v.now
+				for !v.replaced(before) && v.now.Sub(died) < replacedWithin {
+					v.passes()
+					v.advance()
+				}
+				if !v.replaced(before) {
+					t.Fatalf("%s is not replaced after %v: %v; steps:\n%s", dead, v.now.Sub(died), v.last.Status.Conditions, v.story())
+				}
+				t.Logf("replaced after %v", v.now.Sub(died))
+				v.runFor(10 * time.Minute)
+				v.noLoss()
+				if slices.Contains(v.reflectors(), dead) || len(v.reflectors()) != len(before) {
+					t.Errorf("reflectors %v, were %v, dead is %s; steps:\n%s", v.reflectors(), before, dead, v.story())
+				}
+				// It comes back, and nothing happens for that.
+				v.revive(dead)
+				v.reset()
+				v.runFor(5 * time.Minute)
+				if n := v.count()[rollout.SetRole] + v.count()[rollout.ClearRole]; n > 0 {
+					t.Errorf("its return costs role changes:\n%s", v.story())
+				}
+				v.noLoss()
+			})
+		}
+	}
+}
+
+// replaced tells whether there is a reflector that was not there before, and all its
+// sessions are up but for those with the dead.
+func (v *virtual) replaced(before []string) bool {
+	for _, name := range v.reflectors() {
+		if slices.Contains(before, name) {
+			continue
+		}
+		bgp := v.fabric.Status(name)
+		return bgp.NumberEstablishedV4 > 0 && bgp.NumberNotEstablishedV4 <= 1
+	}
+	return false
+}
+
+// TestSuspicionOfTheLiving: what looks like a death for a moment costs two or three
+// reports, and no role.
+func TestSuspicionOfTheLiving(t *testing.T) {
+	looks := map[string]func(vital *rollout.Vital, now time.Time){
+		"Lease": func(vital *rollout.Vital, now time.Time) { vital.Heartbeat = now.Add(-25 * time.Second) },
+		"pod":   func(vital *rollout.Vital, now time.Time) { vital.AgentNotReady = now.Add(-time.Second) },
+	}
+	for name, look := range looks {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			v := standsIn(t, 141, 40, 3, v1alpha1.TopologySingle)
+			for incident := range 3 {
+				suspect, end := v.reflectors()[1], v.now.Add(40*time.Second)
+				v.reset()
+				v.mislead = func(vitals map[string]rollout.Vital) {
+					if vital := vitals[suspect]; v.now.Before(end) {
+						look(&vital, v.now)
+						vitals[suspect] = vital
+					}
+				}
+				v.runFor(3 * time.Minute)
+				if len(v.steps) == 0 || len(v.steps) > 3 {
+					t.Errorf("incident %d: %d writes, want 1 to 3:\n%s", incident, len(v.steps), v.story())
+				}
+				for _, step := range v.steps {
+					if step.NodeStatus == nil {
+						t.Errorf("incident %d: %s", incident, step)
+					}
+				}
+				v.noLoss()
+				v.resting()
+			}
+		})
+	}
+}
+
+// TestRestartOfCalicoNode: while neighbors keep the routes of a reflector whose
+// calico-node was started anew nothing is asked and nothing moved.
+func TestRestartOfCalicoNode(t *testing.T) {
+	v := standsIn(t, 142, 40, 3, v1alpha1.TopologySingle)
+	start := v.now
+	v.mislead = func(vitals map[string]rollout.Vital) {
+		for name, vital := range vitals {
+			if v.now.Sub(start) < 80*time.Second {
+				vital.AgentNotReady = start
+			}
+			vital.AgentStarted = start
+			vitals[name] = vital
+		}
+	}
+	v.runFor(5 * time.Minute)
+	if len(v.steps) > 0 {
+		t.Errorf("a restart of calico-node costs writes:\n%s", v.story())
+	}
+}
+
+// TestAllHeartbeatsLate: nobody is suspected, and nothing is taken away.
+func TestAllHeartbeatsLate(t *testing.T) {
+	v := standsIn(t, 143, 40, 3, v1alpha1.TopologySingle)
+	v.mislead = func(vitals map[string]rollout.Vital) {
+		for name, vital := range vitals {
+			vital.Heartbeat = v.now.Add(-time.Minute)
+			vitals[name] = vital
+		}
+	}
+	v.node(v.reflectors()[0]).Unschedulable = true
+	v.runFor(5 * time.Minute)
+	count := v.count()
+	if n := count[rollout.ClearRole] + count[rollout.DeletePeer]; n > 0 || v.reason(v1alpha1.ConditionDegraded) != rollout.ReasonHeartbeats {
+		t.Errorf("Degraded %s; steps:\n%s", v.reason(v1alpha1.ConditionDegraded), v.story())
+	}
+	v.mislead = nil
+	v.run(10 * time.Minute)
+	v.noLoss()
+}
+
+// TestManySuspects: more at once than die of themselves is a wrong view.
+func TestManySuspects(t *testing.T) {
+	v := standsIn(t, 144, 40, 3, v1alpha1.TopologySingle)
+	suspects := v.reflectors()[:len(v.reflectors())/2+1]
+	v.mislead = func(vitals map[string]rollout.Vital) {
+		for _, name := range suspects {
+			vitals[name] = rollout.Vital{Heartbeat: v.now.Add(-time.Minute)}
+		}
+	}
+	v.runFor(3 * time.Minute)
+	if len(v.steps) > 0 || v.reason(v1alpha1.ConditionDegraded) != rollout.ReasonSuspected {
+		t.Errorf("Degraded %s; steps:\n%s", v.reason(v1alpha1.ConditionDegraded), v.story())
+	}
+}
+
+// TestSymptoms: what makes a reflector suspected, one decision each.
+func TestSymptoms(t *testing.T) {
+	v := standsIn(t, 145, 30, 3, v1alpha1.TopologySingle)
+	suspect := v.reflectors()[0]
+	report := func(v *virtual) *calico.CalicoNodeStatus {
+		v.statuses = slices.Clone(v.statuses)
+		i := slices.IndexFunc(v.statuses, func(s calico.CalicoNodeStatus) bool { return s.Spec.Node == suspect })
+		return &v.statuses[i]
+	}
+	for name, test := range map[string]struct {
+		do     func(in *rollout.Input)
+		probed bool
+	}{
+		"well":                      {func(*rollout.Input) {}, false},
+		"Lease of 15 s":             {vital(suspect, rollout.Vital{Heartbeat: v.now.Add(-15 * time.Second)}), false},
+		"Lease of 25 s":             {vital(suspect, rollout.Vital{Heartbeat: v.now.Add(-25 * time.Second)}), true},
+		"nothing is known":          {vital(suspect, rollout.Vital{}), false},
+		"pod not ready":             {vital(suspect, rollout.Vital{Heartbeat: v.now, AgentNotReady: v.now}), true},
+		"pod started anew":          {vital(suspect, rollout.Vital{Heartbeat: v.now, AgentNotReady: v.now, AgentStarted: v.now.Add(-60 * time.Second)}), false},
+		"pod started and not ready": {vital(suspect, rollout.Vital{Heartbeat: v.now, AgentNotReady: v.now, AgentStarted: v.now.Add(-100 * time.Second)}), true},
+		"no sessions at all": {func(in *rollout.Input) {
+			status := report(v).DeepCopy()
+			status.Status.BGP = calico.NodeBGPStatus{}
+			in.Statuses = append(slices.DeleteFunc(in.Statuses, func(s calico.CalicoNodeStatus) bool { return s.Spec.Node == suspect }), *status)
+		}, true},
+	} {
+		t.Run(name, func(t *testing.T) {
+			in := v.input()
+			test.do(&in)
+			out := rollout.Next(in)
+			probed := out.Step != nil && out.Step.NodeStatus != nil && out.Step.NodeStatus.Spec.Node == suspect
+			if probed != test.probed || out.Step != nil && !probed {
+				t.Errorf("step %v, want a probe: %v", out.Step, test.probed)
+			}
+		})
+	}
+}
+
+func vital(name string, vital inventory.Vital) func(*rollout.Input) {
+	return func(in *rollout.Input) { in.Vitals[name] = vital }
+}
+
+// TestDisruptionIsNotAwaitedForEver: a node that is drained and gone from BGP holds a
+// rollout up no longer than configured.
+func TestDisruptionIsNotAwaitedForEver(t *testing.T) {
+	timeout := int32(60)
+	v := standsIn(t, 146, 30, 3, v1alpha1.TopologySingle, func(s *v1alpha1.RouteReflectorAutoscalerSpec) {
+		s.Rollout.DisruptionTimeoutSeconds = &timeout
+	})
+	drained := v.nodes[len(v.nodes)-1].Name
+	v.node(drained).Unschedulable = true
+	v.dead[drained] = true
+	v.fabric.Kill(v.now, drained) // its calico-node is gone, and the node still ready
+	v.runFor(5 * time.Minute)
+	leaving := v.reflectors()[0]
+	v.node(leaving).Unschedulable = true
+	v.run(10 * time.Minute)
+	if slices.Contains(v.reflectors(), leaving) {
+		t.Errorf("%s still has the role: %v; steps:\n%s", leaving, v.last.Status.Conditions, v.story())
+	}
+}
+
+// TestProbeThatWasNotWritten: a node that was never asked has not failed to answer.
+func TestProbeThatWasNotWritten(t *testing.T) {
+	v := standsIn(t, 147, 30, 3, v1alpha1.TopologySingle)
+	suspect := v.reflectors()[0]
+	v.mislead = func(vitals map[string]rollout.Vital) {
+		vitals[suspect] = rollout.Vital{Heartbeat: v.now.Add(-25 * time.Second)}
+	}
+	for range 3 {
+		out := rollout.Next(v.input())
+		if out.Step == nil || out.Step.Action != rollout.PatchStatus || out.Step.NodeStatus.Spec.Node != suspect {
+			t.Fatalf("step %v, want that %s is asked", out.Step, suspect)
+		}
+		v.autoscaler.Status = out.Status // written before the step, and the step is not
+		v.now = v.now.Add(30 * time.Second)
+	}
+}
