@@ -37,7 +37,7 @@ func agentPods() ctrlcache.ByObject {
 	}
 }
 
-// trimPod keeps what tells which calico-node runs where.
+// trimPod keeps what tells which calico-node runs where, and how it is.
 func trimPod(object any) (any, error) {
 	pod, ok := object.(*corev1.Pod)
 	if !ok {
@@ -47,6 +47,15 @@ func trimPod(object any) (any, error) {
 		ObjectMeta: metav1.ObjectMeta{Name: pod.Name, Namespace: pod.Namespace, UID: pod.UID, ResourceVersion: pod.ResourceVersion},
 		Spec:       corev1.PodSpec{NodeName: pod.Spec.NodeName},
 		Status:     corev1.PodStatus{Phase: pod.Status.Phase},
+	}
+	trimmed.DeletionTimestamp = pod.DeletionTimestamp
+	for i := range pod.Status.Conditions {
+		if c := &pod.Status.Conditions[i]; c.Type == corev1.PodReady {
+			trimmed.Status.Conditions = []corev1.PodCondition{{Type: c.Type, Status: c.Status}}
+		}
+	}
+	if _, restarts := agentReady(pod); restarts > 0 {
+		trimmed.Status.ContainerStatuses = []corev1.ContainerStatus{{RestartCount: restarts}}
 	}
 	for i := range pod.Spec.Containers {
 		if c := &pod.Spec.Containers[i]; c.Name == tagfilter.AgentContainer {
@@ -64,6 +73,8 @@ type agentWatch struct {
 	// change is called when an answer may be another than before.
 	change  func()
 	started bool
+	// pods is told of every pod as well; nil: nobody asks.
+	pods *podWatch
 
 	mu sync.Mutex
 	// nodes holds, for each node, the images by pod. The last pod of a node stays
@@ -144,8 +155,10 @@ func (a *agentWatch) onPod(object any) {
 	key := pod.Namespace + "/" + pod.Name
 	if pod.Status.Phase == corev1.PodSucceeded || pod.Status.Phase == corev1.PodFailed {
 		a.remove(key)
+		a.pods.gone(key)
 		return
 	}
+	a.pods.observe(key, pod)
 	image := ""
 	if len(pod.Spec.Containers) > 0 {
 		image = pod.Spec.Containers[0].Image
@@ -156,6 +169,7 @@ func (a *agentWatch) onPod(object any) {
 func (a *agentWatch) onDelete(object any) {
 	if key, err := cache.DeletionHandlingMetaNamespaceKeyFunc(object); err == nil {
 		a.remove(key)
+		a.pods.gone(key)
 	}
 }
 

@@ -2,6 +2,7 @@ package controller
 
 import (
 	"context"
+	"slices"
 	"time"
 
 	"k8s.io/apimachinery/pkg/api/equality"
@@ -50,10 +51,16 @@ func (c *cluster) answerOnce(ctx context.Context) {
 				report.NumberEstablishedV4++
 			}
 		}
-		if !status.Status.LastUpdated.IsZero() && equality.Semantic.DeepEqual(status.Status.BGP, report) {
+		said := status.Status
+		said.BGP = report
+		if slices.Contains(status.Spec.Classes, calico.ClassAgent) {
+			said.Agent.BIRDV4.State, said.Agent.BIRDV6.State = calico.DaemonReady, calico.DaemonReady
+		}
+		if !status.Status.LastUpdated.IsZero() && equality.Semantic.DeepEqual(status.Status, said) {
 			continue
 		}
-		status.Status = calico.NodeStatusStatus{LastUpdated: metav1.Now(), BGP: report}
+		status.Status = said
+		status.Status.LastUpdated = metav1.Now()
 		if err := c.client.Status().Update(ctx, status.DeepCopy()); apierrors.IsNotFound(err) {
 			_ = c.client.Update(ctx, status) // no status subresource, as in older releases
 		}

@@ -61,6 +61,7 @@ func (f *freezer) Reconcile(ctx context.Context, request reconcile.Request) (rec
 	changed := policy.DeepCopy()
 	changed.Status.Conditions = mergeConditions(policy.Status.Conditions, frozenConditions(f.reason), policy.Generation)
 	changed.Status.NextStep = "frozen: " + f.reason
+	tidy(&changed.Status)
 	if equality.Semantic.DeepEqual(policy.Status, changed.Status) {
 		return reconcile.Result{}, nil
 	}
@@ -75,7 +76,7 @@ func (f *freezer) Reconcile(ctx context.Context, request reconcile.Request) (rec
 	case err != nil:
 		return reconcile.Result{}, err
 	}
-	f.recorder.Eventf(policy, nil, "Warning", rollout.ReasonFrozen, "Report", "%s", f.reason)
+	f.recorder.Eventf(policy, nil, "Warning", rollout.ReasonFrozen, "Report", "%s", toNote(f.reason))
 	return reconcile.Result{}, nil
 }
 

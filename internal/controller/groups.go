@@ -1,6 +1,7 @@
 package controller
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -201,7 +202,7 @@ func judgeAPIService(raw []byte) (string, error) {
 		if condition.Status == "True" {
 			return "", nil
 		}
-		return condition.Message, nil
+		return cmp.Or(condition.Message, "its APIService does not say why"), nil
 	}
 	return "its APIService has not been checked yet", nil
 }

@@ -7,6 +7,8 @@ import (
 
 	"github.com/go-logr/logr"
 	corev1 "k8s.io/api/core/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/fields"
 	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/apimachinery/pkg/types"
 	clientgoscheme "k8s.io/client-go/kubernetes/scheme"
@@ -27,6 +29,7 @@ import (
 
 	"tapetum.dev/tapetum/api/v1alpha1"
 	"tapetum.dev/tapetum/internal/calico"
+	"tapetum.dev/tapetum/internal/seed"
 )
 
 const (
@@ -62,6 +65,14 @@ func managerOptions(o Options, finding Finding, scheme *runtime.Scheme, log logr
 		// pass: not copied then, and nobody may change them.
 		&corev1.Node{}: {Transform: trimNode, UnsafeDisableDeepCopy: ptr.To(true)},
 		&corev1.Pod{}:  agentPods(),
+		// Asked for by name: the right to list and watch goes no further.
+		&v1alpha1.RouteReflectorAutoscaler{}: {Field: named(v1alpha1.SingletonName)},
+	}
+	if finding.Frozen == "" && finding.Kinds.Information {
+		objects[&calico.ClusterInformation{}] = cache.ByObject{Field: named(clusterInformation)}
+	}
+	for _, group := range finding.Sources.groups() {
+		objects[newSourceObject(group)] = cache.ByObject{Field: named(seed.Name)}
 	}
 	if finding.Frozen == "" && finding.Kinds.Statuses {
 		objects[&calico.CalicoNodeStatus{}] = cache.ByObject{Transform: trimStatus, UnsafeDisableDeepCopy: ptr.To(true)}
@@ -90,6 +101,11 @@ func managerOptions(o Options, finding Finding, scheme *runtime.Scheme, log logr
 			RecoverPanic:            ptr.To(true),
 		},
 	}
+}
+
+// named selects the one object of that name.
+func named(name string) fields.Selector {
+	return fields.OneTermEqualSelector(metav1.ObjectNameField, name)
 }
 
 // toPolicy asks for a pass, whatever has changed.
@@ -126,6 +142,14 @@ func setUp(mgr manager.Manager, o Options, finding Finding, kick chan event.Gene
 		return nil, err
 	}
 	r := newReconciler(mgr, o, finding, tagFilter, log)
+	var agents *agentWatch
+	if tagFilter != nil {
+		agents = tagFilter.agents
+	}
+	r.Vitals = newVitalWatch(mgr.GetCache(), mgr.GetAPIReader(), agents, time.Now, func() { requestPass(kick) }, log)
+	if err := mgr.Add(r.Vitals); err != nil {
+		return nil, fmt.Errorf("read the Leases of nodes: %w", err)
+	}
 	b := builder.ControllerManagedBy(mgr).
 		Named(controllerName).
 		For(&v1alpha1.RouteReflectorAutoscaler{}, builder.WithPredicates(policyChanged())).

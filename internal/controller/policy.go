@@ -51,7 +51,8 @@ func (r *Reconciler) writePolicy(ctx context.Context, policy *v1alpha1.RouteRefl
 // what was written.
 func (r *Reconciler) writeStatus(ctx context.Context, policy *v1alpha1.RouteReflectorAutoscaler, status *v1alpha1.RouteReflectorAutoscalerStatus) error {
 	wanted := status.DeepCopy()
-	wanted.Conditions = mergeConditions(policy.Status.Conditions, status.Conditions, policy.Generation)
+	tidy(wanted)
+	wanted.Conditions = mergeConditions(policy.Status.Conditions, wanted.Conditions, policy.Generation)
 	if equality.Semantic.DeepEqual(&policy.Status, wanted) {
 		return nil
 	}

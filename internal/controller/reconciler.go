@@ -2,6 +2,7 @@ package controller
 
 import (
 	"context"
+	"errors"
 	"maps"
 	"slices"
 	"sync"
@@ -53,6 +54,8 @@ type Reconciler struct {
 	Homes flowcontrol.RateLimiter
 	// TagFilter tells what Calico can do; nil: nothing is known.
 	TagFilter *tagFilter
+	// Vitals knows early whether reflectors are alive; nil: nothing is known.
+	Vitals *vitalWatch
 	// Suspect is called when the API server does not know a kind any more, or
 	// does not answer for it, so that discovery looks again.
 	Suspect func()
@@ -71,6 +74,10 @@ type Reconciler struct {
 	lastSupport topology.TagFilterSupport
 	// waiting is when the last step of a rollout was written.
 	waiting time.Time
+	// outage remembers when the API server was away.
+	outage outage
+	// patience grows while the cache contradicts the API server.
+	patience cachePatience
 }
 
 // Freeze makes every further pass write nothing but the reason; "" ends it.
@@ -91,13 +98,14 @@ func (r *Reconciler) Reconcile(ctx context.Context, request reconcile.Request) (
 	r.pass.Lock()
 	defer r.pass.Unlock()
 	result, err := r.onePass(ctx)
+	r.outage.note(err, r.now())
 	if ctx.Err() != nil {
 		return reconcile.Result{}, nil // stopping; whatever was under way is looked at again by the next leader
 	}
 	if apierrors.IsConflict(err) {
 		// Somebody was faster. What they did is on its way to the cache.
 		r.Log.V(1).Info("conflict, looking again", "reason", err.Error())
-		return reconcile.Result{RequeueAfter: settleRetry}, nil
+		return reconcile.Result{RequeueAfter: r.patience.next()}, nil
 	}
 	return result, err
 }
@@ -116,7 +124,7 @@ func (r *Reconciler) onePass(ctx context.Context) (reconcile.Result, error) {
 		return reconcile.Result{}, nil
 	}
 	out := r.decide(ctx, &in)
-	if out.Step != nil {
+	if out.Step != nil || comesToRest(&in, &out) {
 		if in, out, err = r.confirm(ctx, in, out); err != nil {
 			r.suspect(err)
 			return reconcile.Result{}, err
@@ -137,6 +145,7 @@ func (r *Reconciler) act(ctx context.Context, in *rollout.Input, out *rollout.Ou
 	}
 	before := out.Status.DeepCopy()
 	before.Reverts = policy.Status.Reverts
+	spent := policy.Status.Brakes.DeepCopy()
 	if r.refusal != nil && sameStep(r.refusal.step, step) {
 		r.refusal.tell(before) // most likely it is refused again: do not say this and that in turn
 	}
@@ -155,9 +164,27 @@ func (r *Reconciler) act(ctx context.Context, in *rollout.Input, out *rollout.Ou
 		r.Log.Error(err, "step refused", "action", string(step.Action), "object", step.Object)
 		r.refusal = &refusal{step: step, err: err}
 		r.refusal.tell(before)
+		unspent(before, spent)
 		return reconcile.Result{RequeueAfter: refusedRetry}, r.writeStatus(ctx, policy, before)
+	case refused(err):
+		// Nothing was written, so no role has changed and no step was forced.
+		unspent(before, spent)
+		return reconcile.Result{}, errors.Join(err, r.writeStatus(ctx, policy, before))
 	}
 	return reconcile.Result{}, err
+}
+
+// unspent puts back what a step that was not written would have used up: its place in
+// the budget of role changes, and a person's word to force it. Both are noted before the
+// write, so that after a crash a role change too many counts, and none too few.
+func unspent(status *v1alpha1.RouteReflectorAutoscalerStatus, before *v1alpha1.BrakesStatus) {
+	if status.Brakes == nil {
+		return
+	}
+	status.Brakes.RoleChanges, status.Brakes.Force = nil, nil
+	if before != nil {
+		status.Brakes.RoleChanges, status.Brakes.Force = before.RoleChanges, before.Force
+	}
 }
 
 // allowed keeps the promise of the modes whatever rollout says: DryRun and Paused
@@ -197,7 +224,7 @@ func (r *Reconciler) remember(p pending) {
 
 // gather reads everything from the cache.
 func (r *Reconciler) gather(ctx context.Context) (rollout.Input, error) {
-	in := rollout.Input{Now: r.now(), Frozen: r.frozenReason()}
+	in := rollout.Input{Now: r.now(), Frozen: r.frozenReason(), APIBackSince: r.outage.backSince}
 	var err error
 	if in.Autoscaler, err = readPolicy(ctx, r.Cached); err != nil || in.Autoscaler == nil {
 		return in, err
@@ -207,6 +234,9 @@ func (r *Reconciler) gather(ctx context.Context) (rollout.Input, error) {
 	}
 	if err = readCalico(ctx, r.Cached, r.Kinds, &in); err != nil {
 		return in, err
+	}
+	if r.Vitals != nil {
+		in.Vitals = r.Vitals.of(ctx, in.Nodes, in.Autoscaler.Spec.WithDefaults().ZoneLabel)
 	}
 	in.TagFilter, err = r.tagFilterSupport(ctx, &in)
 	return in, err
@@ -246,6 +276,13 @@ func known(modifiers map[string]string, object string) bool {
 	return ok
 }
 
+// comesToRest: the status would say for the first time that nothing is left to do. On a
+// cache that is behind that may be wrong, and what is missing would then seem undone by
+// somebody.
+func comesToRest(in *rollout.Input, out *rollout.Output) bool {
+	return out.AtRest() && in.Autoscaler.Status.NextStep != out.Status.NextStep
+}
+
 // confirm decides again on what the API server has now. Only a step that comes
 // out the same is written; if it does not, the cache will show why in a moment.
 func (r *Reconciler) confirm(ctx context.Context, in rollout.Input, out rollout.Output) (rollout.Input, rollout.Output, error) {
@@ -256,8 +293,8 @@ func (r *Reconciler) confirm(ctx context.Context, in rollout.Input, out rollout.
 	fresh := in
 	fresh.Now, fresh.Autoscaler, fresh.Frozen = r.now(), policy, r.frozenReason()
 	if policy == nil {
-		out.Step = nil
-		out.RequeueAfter = settleRetry
+		out.Step, out.Status = nil, *in.Autoscaler.Status.DeepCopy()
+		out.RequeueAfter = r.patience.next()
 		return in, out, nil
 	}
 	if err := readCalico(ctx, r.Live, r.Kinds, &fresh); err != nil {
@@ -268,9 +305,13 @@ func (r *Reconciler) confirm(ctx context.Context, in rollout.Input, out rollout.
 	}
 	decided := r.decide(ctx, &fresh)
 	if !sameStep(out.Step, decided.Step) {
-		r.Log.V(1).Info("step changed on a fresh look, not written", "action", string(out.Step.Action), "object", out.Step.Object)
-		decided.Step = nil
-		decided.RequeueAfter = settleRetry
+		r.Log.V(1).Info("another decision on a fresh look, not written", "decision", out.Status.NextStep, "fresh", decided.Status.NextStep)
+		// Nor is its status: it tells of a step that is not taken, and would count a
+		// repair that was none.
+		decided.Step, decided.Status = nil, *policy.Status.DeepCopy()
+		decided.RequeueAfter = r.patience.next()
+		return fresh, decided, nil
 	}
+	r.patience = 0
 	return fresh, decided, nil
 }

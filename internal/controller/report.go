@@ -12,13 +12,11 @@ import (
 	"tapetum.dev/tapetum/internal/rollout"
 )
 
-// maxNote is the most bytes that the note of an event may have.
-const maxNote = 1024
-
 // report tells the world of a step that has been written.
 func (r *Reconciler) report(policy *v1alpha1.RouteReflectorAutoscaler, step *rollout.Step) {
 	r.Log.Info("step written", "action", string(step.Action), "object", step.Object, "why", step.Why,
-		"waitsFor", step.WaitsFor, "costs", step.Costs, "subtractive", step.Subtractive, "repair", step.Repair, "proof", step.Proof)
+		"waitsFor", step.WaitsFor, "costs", step.Costs, "subtractive", step.Subtractive, "repair", step.Repair, "proof", step.Proof,
+		"forced", step.Forced)
 	stepsTotal.WithLabelValues(string(step.Action)).Inc()
 	if step.Repair {
 		revertsTotal.Inc()
@@ -28,7 +26,12 @@ func (r *Reconciler) report(policy *v1alpha1.RouteReflectorAutoscaler, step *rol
 	if len(step.Costs) > 0 {
 		note += "; interrupts the own routes of " + strings.Join(step.Costs, ", ")
 	}
-	r.event(policy, corev1.EventTypeNormal, string(step.Action), string(step.Action), note)
+	reason := string(step.Action)
+	if step.Forced {
+		reason = rollout.ReasonForced
+		note = "forced by the annotation " + v1alpha1.ForceStepAnnotation + ": " + note
+	}
+	r.event(policy, corev1.EventTypeNormal, reason, string(step.Action), note)
 }
 
 // observeGate measures the time between two steps of one rollout, in which
@@ -78,8 +81,5 @@ func (r *Reconciler) event(policy *v1alpha1.RouteReflectorAutoscaler, kind, reas
 	if r.Recorder == nil {
 		return
 	}
-	if len(note) > maxNote {
-		note = strings.ToValidUTF8(note[:maxNote-3], "") + "..."
-	}
-	r.Recorder.Eventf(policy, nil, kind, reason, action, "%s", note)
+	r.Recorder.Eventf(policy, nil, kind, reason, action, "%s", toNote(note))
 }

@@ -38,6 +38,10 @@ type Options struct {
 
 	// Addresses to serve on; "" or "0": not at all.
 	ProbeAddress, MetricsAddress string
+	// MetricsInsecure serves metrics to everybody, and without TLS.
+	MetricsInsecure bool
+	// MetricsCertDir has tls.crt and tls.key for the metrics; "": one of its own making.
+	MetricsCertDir string
 	// LookInterval between two discoveries; 0: 30 s.
 	LookInterval time.Duration
 	// Decide is for tests; nil: rollout.Next.

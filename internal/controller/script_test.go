@@ -8,6 +8,7 @@ import (
 
 	"tapetum.dev/tapetum/api/v1alpha1"
 	"tapetum.dev/tapetum/internal/calico"
+	"tapetum.dev/tapetum/internal/calico/render"
 	"tapetum.dev/tapetum/internal/inventory"
 	"tapetum.dev/tapetum/internal/rollout"
 )
@@ -64,7 +65,7 @@ func (s *script) step(in rollout.Input) *rollout.Step {
 				Action: rollout.CreatePeer, Object: "BGPPeer/" + name, Why: "the script says so",
 				Peer: &calico.BGPPeer{
 					ObjectMeta: metav1.ObjectMeta{Name: name},
-					Spec:       calico.BGPPeerSpec{NodeSelector: "all()", PeerSelector: "has(x)"},
+					Spec:       render.Clients("all", render.Options{}).Spec, // the API takes no other
 				},
 			}
 		}
@@ -76,7 +77,7 @@ func (s *script) step(in rollout.Input) *rollout.Step {
 				Action: rollout.SetRole, Object: "Node/" + name, Why: "the script says so",
 				Role: &rollout.NodeRole{
 					Node: name, UID: in.Nodes[i].UID, ClusterID: id,
-					Labels: map[string]string{v1alpha1.ReflectorLabel: "1"},
+					Labels: render.RoleLabels("core", nil),
 				},
 			}
 		}

@@ -56,9 +56,10 @@ func readNodes(ctx context.Context, from client.Reader) ([]inventory.Node, error
 // freshNodes returns the nodes as far as a step needs them fresher than the cache
 // has them. A step that changes a role or takes something away is proved on what
 // the API server has now, page by page: the cache may not know yet of a node that
-// still hangs on it, or of a role that a leader before this one has given.
+// still hangs on it, or of a role that a leader before this one has given. Nor may rest
+// (no step) be concluded from an old view.
 func (r *Reconciler) freshNodes(ctx context.Context, cached []inventory.Node, step *rollout.Step) ([]inventory.Node, error) {
-	if !step.Subtractive && step.Role == nil {
+	if step != nil && !step.Subtractive && step.Role == nil {
 		return cached, nil
 	}
 	return pageNodes(ctx, r.Live, cached)

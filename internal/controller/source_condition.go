@@ -4,7 +4,6 @@ import (
 	"context"
 	"fmt"
 	"slices"
-	"strings"
 
 	corev1 "k8s.io/api/core/v1"
 	"k8s.io/apimachinery/pkg/api/equality"
@@ -20,6 +19,7 @@ import (
 func (k *sourceKeeper) tell(ctx context.Context, policy *v1alpha1.RouteReflectorAutoscaler, condition metav1.Condition) error {
 	condition.Type = v1alpha1.ConditionSource
 	condition.ObservedGeneration = policy.Generation
+	condition.Message = toMessage(condition.Message)
 	before := meta.FindStatusCondition(policy.Status.Conditions, v1alpha1.ConditionSource)
 	if err := k.writeCondition(ctx, policy, &condition); err != nil {
 		return err
@@ -61,10 +61,7 @@ func (k *sourceKeeper) event(about runtime.Object, kind, reason, note string) {
 	if k.recorder == nil {
 		return
 	}
-	if len(note) > maxNote {
-		note = strings.ToValidUTF8(note[:maxNote-3], "") + "..."
-	}
-	k.recorder.Eventf(about, nil, kind, reason, "Follow", "%s", note)
+	k.recorder.Eventf(about, nil, kind, reason, "Follow", "%s", toNote(note))
 }
 
 // keepSourceCondition carries over the one condition that is not rollout's.

@@ -94,5 +94,5 @@ func setUpSource(ctx context.Context, mgr manager.Manager, sources Sources, log 
 func readable(ctx context.Context, from client.Reader, group schema.GroupVersion) error {
 	list := &unstructured.UnstructuredList{}
 	list.SetGroupVersionKind(group.WithKind(seed.Kind + "List"))
-	return from.List(ctx, list, client.Limit(1))
+	return from.List(ctx, list, client.Limit(1), client.MatchingFieldsSelector{Selector: named(seed.Name)})
 }

@@ -89,7 +89,18 @@ func TestAPIRefusesInvalidPolicies(t *testing.T) {
 		"prefer without a selector": {spec: `{placement: {prefer: [{weight: 1}]}}`, want: "selector"},
 		"a field that is none":      {spec: `{scalling: {min: 3}}`, want: "scalling"},
 		"a fraction":                {spec: `{meshUpTo: 1.5}`, want: "meshUpTo"},
-		"mesh far too large":        {spec: `{meshUpTo: 100000}`, want: "spec.meshUpTo"},
+		"brakes off":                {spec: `{brakes: {notReadyPercent: 0, reflectorsNotReadyPercent: 0, zonePercent: 0}}`},
+		"brakes of all":             {spec: `{brakes: {notReadyPercent: 100, reflectorsNotReadyPercent: 100, zonePercent: 100, windowSeconds: 3600, roleChangesPerTenMinutes: 1000}}`},
+		"brake beyond all":          {spec: `{brakes: {notReadyPercent: 101}}`, want: "spec.brakes.notReadyPercent"},
+		"brake below nothing":       {spec: `{brakes: {reflectorsNotReadyPercent: -1}}`, want: "spec.brakes.reflectorsNotReadyPercent"},
+		"brake without a window":    {spec: `{brakes: {windowSeconds: 0}}`, want: "spec.brakes.windowSeconds"},
+		"zone that is hardly gone":  {spec: `{brakes: {zonePercent: 49}}`, want: "brakes.zonePercent must be 0 (off) or at least 50: a zone of which less is not ready is not gone"},
+		"zone that is half gone":    {spec: `{brakes: {zonePercent: 50}}`},
+		"zone that is more than all": {
+			spec: `{brakes: {zonePercent: 101}}`, want: "spec.brakes.zonePercent",
+		},
+		"no role change ever": {spec: `{brakes: {roleChangesPerTenMinutes: 0}}`, want: "spec.brakes.roleChangesPerTenMinutes"},
+		"mesh far too large":  {spec: `{meshUpTo: 100000}`, want: "spec.meshUpTo"},
 	}
 	for name, test := range tests {
 		t.Run(name, func(t *testing.T) {
@@ -131,7 +142,7 @@ func inCode(t *testing.T, object *unstructured.Unstructured, want string) {
 		return // not a policy at all
 	}
 	found := strings.Join(topology.Contradictions(policy.Spec.WithDefaults()), "; ")
-	contradiction := strings.Contains(want, "must not") || strings.Contains(want, "must be less") || strings.Contains(want, "out of order")
+	contradiction := strings.Contains(want, "must not") || strings.Contains(want, "must be 0") || strings.Contains(want, "must be less") || strings.Contains(want, "out of order")
 	if contradiction && !strings.Contains(found, want) || want == "" && found != "" {
 		t.Errorf("the code finds %q, the API server is to say %q", found, want)
 	}
@@ -162,6 +173,7 @@ const full = `
     allowCordoned: {matchLabels: {dedicated: reflector}}
   nodeMesh: Unmanaged
   rollout: {gate: Delay, settleSeconds: 1, sessionTimeoutSeconds: 60, ignoreNotReadyAfterSeconds: 0}
+  brakes: {notReadyPercent: 30, reflectorsNotReadyPercent: 50, windowSeconds: 120, zonePercent: 75, roleChangesPerTenMinutes: 6}
 `
 
 // TestAPIFillsInDefaults compares the defaults of the schema with those of the
@@ -183,7 +195,7 @@ func TestAPIFillsInDefaults(t *testing.T) {
 	// that a user would want to see, beside the ratio and the preference.
 	object := c.policy().Spec
 	if object.Mode == "" || object.MeshUpTo == nil || object.Scaling.Min == 0 || object.Limits.SessionsPerReflector == 0 ||
-		object.ClusterID == "" || object.Rollout.SettleSeconds == nil || object.NodeMesh == "" {
+		object.ClusterID == "" || object.Rollout.SettleSeconds == nil || object.Brakes.ZonePercent == nil || object.NodeMesh == "" {
 		t.Errorf("the API server left fields unset: %+v", object)
 	}
 	if object.Scaling.NodesPerReflector != nil {

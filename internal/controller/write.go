@@ -171,6 +171,10 @@ func (r *Reconciler) createOwn(ctx context.Context, wanted client.Object) (pendi
 	mark(wanted)
 	wanted.SetResourceVersion("")
 	wanted.SetUID("")
+	if report, ok := wanted.(*calico.CalicoNodeStatus); ok {
+		// It was read before somebody deleted it: an old answer must not pass for a new one.
+		report.Status = calico.NodeStatusStatus{}
+	}
 	if err := r.pack(wanted); err != nil {
 		return pending{}, err
 	}

@@ -269,6 +269,7 @@ func TestWriteOwnObjects(t *testing.T) {
 
 		// CalicoNodeStatus.
 		wanted := sessions.New("n1")
+		wanted.Status.LastUpdated = metav1.Now() // as read before somebody deleted it
 		status := func(action rollout.Action) {
 			t.Helper()
 			_, err := r.writeStep(t.Context(), in(), &rollout.Step{Action: action, Object: "CalicoNodeStatus/x", NodeStatus: wanted})
@@ -278,6 +279,9 @@ func TestWriteOwnObjects(t *testing.T) {
 		asks := &calico.CalicoNodeStatus{ObjectMeta: metav1.ObjectMeta{Name: wanted.Name}}
 		if !c.get(asks) || !sessions.Asks(asks) {
 			t.Errorf("CalicoNodeStatus %+v does not ask for the sessions of n1", asks)
+		}
+		if !asks.Status.LastUpdated.IsZero() {
+			t.Errorf("a new CalicoNodeStatus has an old answer: %+v", asks.Status)
 		}
 		c.patch(asks, "kubectl-edit", `{"spec":{"updatePeriodSeconds":60}}`)
 		status(rollout.PatchStatus)

@@ -1,0 +1,135 @@
+package controller
+
+import (
+	"sync"
+	"time"
+
+	corev1 "k8s.io/api/core/v1"
+)
+
+// podWatch knows how the calico-node of each node is. Times are ours: those of nodes
+// may be wrong.
+type podWatch struct {
+	now func() time.Time
+	// change is called with a node whose calico-node has become ready, or is so no more.
+	change func(node string)
+
+	mu    sync.Mutex
+	nodes map[string]*podHealth
+	where map[string]string // node by pod
+}
+
+// podHealth is how the calico-node of one node is.
+type podHealth struct {
+	// notReady is since when it has been seen not ready, started when it was last seen
+	// to go or to be started anew; zero: not.
+	notReady, started time.Time
+
+	uid      string
+	restarts int32
+	leaving  bool
+}
+
+func newPodWatch(now func() time.Time, change func(node string)) *podWatch {
+	return &podWatch{now: now, change: change, nodes: map[string]*podHealth{}, where: map[string]string{}}
+}
+
+// observe takes a pod of calico-node in.
+func (w *podWatch) observe(key string, pod *corev1.Pod) {
+	if w == nil {
+		return
+	}
+	ready, restarts := agentReady(pod)
+	w.mu.Lock()
+	health, known := w.nodes[pod.Spec.NodeName]
+	if !known {
+		health = &podHealth{uid: string(pod.UID), restarts: restarts}
+		w.nodes[pod.Spec.NodeName] = health
+		if !ready {
+			health.started = w.now() // perhaps only just now
+		}
+	}
+	w.where[key] = pod.Spec.NodeName
+	leaving := pod.DeletionTimestamp != nil
+	if leaving && string(pod.UID) != health.uid {
+		w.mu.Unlock()
+		return // another has taken its place
+	}
+	if string(pod.UID) != health.uid || restarts > health.restarts || leaving && !health.leaving {
+		health.started = w.now()
+	}
+	health.uid, health.restarts, health.leaving = string(pod.UID), restarts, leaving
+	changed := w.set(health, ready && !leaving)
+	w.mu.Unlock()
+	if changed {
+		w.change(pod.Spec.NodeName)
+	}
+}
+
+// set tells whether that is new.
+func (w *podWatch) set(health *podHealth, ready bool) bool {
+	switch {
+	case ready && !health.notReady.IsZero():
+		health.notReady = time.Time{}
+		return true
+	case !ready && health.notReady.IsZero():
+		health.notReady = w.now()
+		return true
+	}
+	return false
+}
+
+// gone: a pod is deleted.
+func (w *podWatch) gone(key string) {
+	if w == nil {
+		return
+	}
+	w.mu.Lock()
+	node := w.where[key]
+	delete(w.where, key)
+	changed := false
+	if health := w.nodes[node]; health != nil && !w.other(node) {
+		health.started = w.now()
+		changed = w.set(health, false)
+	}
+	w.mu.Unlock()
+	if changed {
+		w.change(node)
+	}
+}
+
+// other: the node has a pod of calico-node left.
+func (w *podWatch) other(node string) bool {
+	for _, at := range w.where {
+		if at == node {
+			return true
+		}
+	}
+	return false
+}
+
+// read returns the nodes of which there is something to say.
+func (w *podWatch) read() map[string]podHealth {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	out := map[string]podHealth{}
+	for node, health := range w.nodes {
+		if !health.notReady.IsZero() || !health.started.IsZero() {
+			out[node] = *health
+		}
+	}
+	return out
+}
+
+// agentReady tells whether a pod is ready, and how often its containers were restarted.
+func agentReady(pod *corev1.Pod) (ready bool, restarts int32) {
+	for i := range pod.Status.Conditions {
+		if c := &pod.Status.Conditions[i]; c.Type == corev1.PodReady {
+			ready = c.Status == corev1.ConditionTrue
+		}
+	}
+	for i := range pod.Status.ContainerStatuses {
+		restarts += pod.Status.ContainerStatuses[i].RestartCount
+	}
+	return ready, restarts
+}
