@@ -1,0 +1,34 @@
+package faults
+
+// Fault is what happens to one request.
+type Fault uint8
+
+// Faults of requests. Before: nothing has been written; After: it has been.
+const (
+	None          Fault = iota
+	CrashBefore         // the process dies
+	CrashAfter          // the process dies, the write is done
+	TimeoutBefore       // no answer, nothing is written
+	TimeoutAfter        // no answer, the write is done
+	Conflict            // 409
+	TooMany             // 429 with Retry-After
+	Unavailable         // 503
+	Deny                // 403 by a webhook
+	Expire              // 410: a continue token that is too old
+	faultsEnd
+)
+
+var faultNames = [faultsEnd]string{
+	"none", "crash before", "crash after", "timeout before", "timeout after", "conflict", "too many requests",
+	"unavailable", "denied", "expired",
+}
+
+func (f Fault) String() string { return faultNames[f] }
+
+func (f Fault) after() bool { return f == CrashAfter || f == TimeoutAfter }
+
+// WriteFaults are those that can happen to a write, ReadFaults to a read.
+var (
+	WriteFaults = []Fault{CrashBefore, CrashAfter, TimeoutBefore, TimeoutAfter, Conflict, TooMany, Unavailable, Deny}
+	ReadFaults  = []Fault{CrashBefore, TimeoutBefore, TooMany, Unavailable, Expire}
+)
