@@ -19,7 +19,7 @@ func main() {
 	flag.DurationVar(&soak.Until, "until", 30*24*time.Hour, "how much time to simulate at most")
 	flag.IntVar(&soak.Nodes, "nodes", 1000, "nodes of the cluster")
 	flag.Uint64Var(&soak.Seed, "seed", 1, "seed of everything that is drawn")
-	topology := flag.String("topology", string(v1alpha1.TopologyHierarchy), "topology to ask for")
+	topology := flag.String("topology", string(v1alpha1.TopologyAuto), "topology to ask for")
 	flag.Parse()
 	soak.Spec.Topology = v1alpha1.Topology(*topology)
 	wrong := soak.Run()
