@@ -27,16 +27,7 @@ func (p *multiPlanner) draft(m int) *draft {
 	d := &draft{}
 	p.drafts[m] = d
 	d.kept, d.chosen, d.leaving = p.f.pick(TierMulti, p.c, m, p.k, p.rating())
-	// By zone, as on paper: what worked there works here.
-	d.all = slices.Concat(d.kept, d.chosen)
-	slices.SortFunc(d.all, func(a, b candidate) int {
-		return cmp.Or(strings.Compare(a.zone, b.zone), strings.Compare(a.node.Name, b.node.Name))
-	})
-	d.partition = p.groups(d.all, m)
-	d.a = &assignment{k: p.k, apart: p.want.apart}
-	for _, group := range d.partition.groups {
-		d.a.groups = append(d.a.groups, served{zone: d.partition.zone[group.Name], size: d.partition.size[group.Name]})
-	}
+	p.lay(d, m)
 	standing := d.stand()
 	for i, c := range d.all {
 		// One that has nothing to serve was no better off before.
@@ -49,6 +40,20 @@ func (p *multiPlanner) draft(m int) *draft {
 	d.a.replacing = d.lost || p.lost
 	d.a.assign(int(p.request.Spec.Limits.SessionsPerReflector) - len(d.all) + 1)
 	return d
+}
+
+// lay puts the reflectors of a draft of m in order, by zone as on paper (what worked
+// there works here), and says which groups there are for them to serve.
+func (p *multiPlanner) lay(d *draft, m int) {
+	d.all = slices.Concat(d.kept, d.chosen)
+	slices.SortFunc(d.all, func(a, b candidate) int {
+		return cmp.Or(strings.Compare(a.zone, b.zone), strings.Compare(a.node.Name, b.node.Name))
+	})
+	d.partition = p.groups(d.all, m)
+	d.a = &assignment{k: p.k, apart: p.want.apart}
+	for _, group := range d.partition.groups {
+		d.a.groups = append(d.a.groups, served{zone: d.partition.zone[group.Name], size: d.partition.size[group.Name]})
+	}
 }
 
 // stand takes over which groups the reflectors serve that stand, and tells whether

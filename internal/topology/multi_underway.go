@@ -1,10 +1,8 @@
 package topology
 
 import (
-	"cmp"
 	"maps"
 	"slices"
-	"strings"
 )
 
 // underway is the draft that a rollout from nothing is carrying out, told by the
@@ -39,15 +37,7 @@ func (p *multiPlanner) underway(least, most int) *draft {
 // anew is the draft from nothing with those that stand and those to come.
 func (p *multiPlanner) anew(coming []candidate, m int) *draft {
 	d := &draft{kept: slices.Clone(p.f.kept), chosen: coming, leaving: maps.Clone(p.f.leaving), fresh: true}
-	d.all = slices.Concat(d.kept, d.chosen)
-	slices.SortFunc(d.all, func(a, b candidate) int {
-		return cmp.Or(strings.Compare(a.zone, b.zone), strings.Compare(a.node.Name, b.node.Name))
-	})
-	d.partition = p.groups(d.all, m)
-	d.a = &assignment{k: p.k, apart: p.want.apart}
-	for _, group := range d.partition.groups {
-		d.a.groups = append(d.a.groups, served{zone: d.partition.zone[group.Name], size: d.partition.size[group.Name]})
-	}
+	p.lay(d, m)
 	for _, c := range d.all {
 		d.a.servers = append(d.a.servers, server{zone: c.zone})
 	}
