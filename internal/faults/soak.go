@@ -59,7 +59,7 @@ var rates = []struct {
 	act   string
 	every time.Duration
 }{
-	{"power off", 2 * time.Hour}, {"power on", 3 * time.Hour}, {"reflector dies", 18 * time.Hour}, {"reflector deleted", 30 * time.Hour},
+	{"power off", 2 * time.Hour}, {"power on", 90 * time.Minute}, {"reflector dies", 18 * time.Hour}, {"reflector deleted", 30 * time.Hour},
 	{"kubelet flaps", time.Hour}, {"cordon", 2 * time.Hour}, {"uncordon", 5 * time.Hour}, {"role erased", 36 * time.Hour},
 	{"home erased", 24 * time.Hour}, {"object edited", 12 * time.Hour}, {"crash", 6 * time.Hour}, {"watch", time.Hour},
 	{"storm", 8 * time.Hour},

@@ -15,7 +15,7 @@ import (
 )
 
 // keptChanges is how many changes the store remembers, to go back in time.
-const keptChanges = 4096
+const keptChanges = 512
 
 // store is the state behind the API server. Objects in it are never changed, only
 // replaced, so that caches and snapshots share them.

@@ -34,7 +34,7 @@ func (f *Fabric) Revive(now time.Time, name string) bool {
 		f.planes[family].dirty = true
 	}
 	n.powered = true
-	n.running, n.host, n.peerings, n.clusterID, n.meshPart = nil, nil, nil, "", meshPart{}
+	n.mesh, n.self, n.peerings, n.clusterID, n.meshPart = nil, host{}, nil, "", meshPart{}
 	f.sendVersion(n)
 	f.settle()
 	return true

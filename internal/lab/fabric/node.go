@@ -16,8 +16,8 @@ type node struct {
 	wantedID      string // its cluster ID in the API
 
 	// What its BIRD runs.
-	running   *version
-	host      *host
+	mesh      *mesh // nil: nothing yet
+	self      host
 	peerings  []protocol
 	meshPart  meshPart
 	addr      [families]netip.Addr
@@ -133,8 +133,9 @@ func (f *Fabric) apply(n *node, v *version) {
 	if !ok {
 		return
 	}
-	same := n.running != nil && n.running.mesh == v.mesh && sameSelf(n.host, h) && slices.Equal(peerings, n.peerings)
-	n.running, n.host, n.peerings = v, h, peerings
+	same := n.mesh != nil && n.mesh == v.mesh && sameSelf(&n.self, h) && slices.Equal(peerings, n.peerings)
+	// Not the version itself: all that was ever run would stay in memory.
+	n.mesh, n.self, n.peerings = v.mesh, *h, peerings
 	if same {
 		return
 	}
