@@ -122,7 +122,10 @@ func (w *podWatch) read() map[string]podHealth {
 }
 
 // agentReady tells whether a pod is ready, and how often its containers were restarted.
+// One of which nobody says either counts as ready: what is not known makes nobody
+// suspected.
 func agentReady(pod *corev1.Pod) (ready bool, restarts int32) {
+	ready = true
 	for i := range pod.Status.Conditions {
 		if c := &pod.Status.Conditions[i]; c.Type == corev1.PodReady {
 			ready = c.Status == corev1.ConditionTrue

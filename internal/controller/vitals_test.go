@@ -156,3 +156,11 @@ func TestPodOfAReflector(t *testing.T) {
 		})
 	}
 }
+
+// Where nobody keeps the conditions of pods, no reflector is suspected for them.
+func TestPodsWithoutReadiness(t *testing.T) {
+	t.Parallel()
+	if ready, restarts := agentReady(&corev1.Pod{Status: corev1.PodStatus{ContainerStatuses: []corev1.ContainerStatus{{RestartCount: 2}}}}); !ready || restarts != 2 {
+		t.Errorf("ready %v, %d restarts", ready, restarts)
+	}
+}

@@ -68,6 +68,9 @@ var rates = []struct {
 // firstNodes is with how many nodes a soak begins.
 const firstNodes = 120
 
+// trustAgain is after what time a status forgets which reflectors were unreliable.
+const trustAgain = 75 * time.Minute
+
 // scaleEvery is how often the autoscaler acts.
 const scaleEvery = 10 * time.Minute
 
@@ -96,6 +99,7 @@ func (s *Soak) Run() []string {
 	s.live(began)
 	s.w.Heal()
 	s.w.Settle(12 * time.Hour)
+	s.w.Run(trustAgain)
 	s.w.Rest(time.Hour)
 	s.w.CheckRoutes()
 	s.w.CheckComplete()

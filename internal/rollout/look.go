@@ -71,13 +71,32 @@ func (s *state) giveUp(forThe string) *verdict {
 		if _, wanted := s.wanted[name]; status == nil || wanted || slices.Contains(s.suspects, name) {
 			continue
 		}
-		if u := s.unseenOf(name, seenFor); u.any() {
+		if u := s.unseenOf(name, seenFor); u.any() || !s.remembered(name) {
 			continue
 		}
 		s.clocks[clockSeen+name] = s.shows(name)
 		return s.dropReport(status, why)
 	}
 	return nil
+}
+
+// remembered tells whether what would be remembered of a report says as much as the
+// report itself. It does not where something has changed since the moment of which the
+// report tells for sure: the reflector would have to be looked at again at once.
+func (s *state) remembered(name string) bool {
+	view, at := s.views[name], s.shows(name)
+	before, had := s.clocks[clockSeen+name]
+	delete(s.views, name)
+	s.clocks[clockSeen+name] = at
+	u := s.unseenOf(name, seenFor)
+	s.views[name] = view
+	if delete(s.clocks, clockSeen+name); had {
+		s.clocks[clockSeen+name] = before
+	}
+	if u.any() {
+		s.wakeAt(s.in.Now.Add(view.Period + reportMargin))
+	}
+	return !u.any()
 }
 
 // waitedLong: the session timeout has passed. What is broken now is a person's to mend,
