@@ -50,7 +50,7 @@ var catalog = map[string]entry{
 	CodeReflectorNotReady: {SeverityWarning, "Repair the node, or remove its cluster ID and the label by which BGPPeers select it: a dead reflector delays every calico-node that starts."},
 	CodeOverlap:           {SeverityWarning, "Change the selectors so that one BGPPeer alone covers the session, or give both the same options."},
 	CodeSessionUnfit:      {SeverityWarning, "Compare asNumber, localASNumber, password and listenPort of the two ends."},
-	CodePointless:         {SeverityWarning, "With VXLAN, turn BGP off rather than reflecting it."},
+	CodePointless:         {SeverityWarning, "Unless routers outside the cluster peer with it, turn BGP off rather than reflecting it."},
 
 	codeDuplicateAddress:   {SeverityWarning, "Give every node an address of its own."},
 	codeClusterIDNetwork:   {SeverityError, "Write an IPv4 address without a prefix length."},

@@ -186,19 +186,3 @@ func (in *inspection) explosion() {
 	in.add(CodePathExplosion, fmt.Sprintf("a node holds %s paths for one route (of node %s), more than %d",
 		p.String(), p.Origin, in.opts.PathsPerRoute), objects...)
 }
-
-// pools tells where reflectors are of no use: VXLAN does not need BGP.
-func (in *inspection) pools() {
-	pools := in.net.pools
-	if len(pools) == 0 || len(in.net.Reflectors()) == 0 {
-		return
-	}
-	var objects []string
-	for i := range pools {
-		if mode := pools[i].Spec.VXLANMode; mode == "" || mode == "Never" {
-			return
-		}
-		objects = append(objects, "IPPool/"+pools[i].Name)
-	}
-	in.add(CodePointless, "all IPPools use VXLAN, whose routes do not travel over BGP: the reflectors carry no pod routes", objects...)
-}

@@ -50,6 +50,7 @@ type Network struct {
 	// bgpPeers counts the BGPPeers, ignored ones included.
 	bgpPeers int
 	pools    []calico.IPPool
+	routing  routing
 }
 
 // Build derives the sessions.
@@ -64,7 +65,7 @@ func build(in Input, singletons int) *Network {
 	v := compile(in, t, names)
 	v.readRoutes(in.Blocks, names)
 	n := assemble(v, 0, divide([]*view{v}, names, nil))
-	n.bgpPeers, n.pools = len(in.Peers), in.Pools
+	n.bgpPeers, n.pools, n.routing = len(in.Peers), in.Pools, newRouting(&in)
 	return n
 }
 

@@ -2,9 +2,13 @@ package bgp
 
 import (
 	"encoding/json"
+	"fmt"
+	"slices"
+	"strings"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	"tapetum.dev/tapetum/internal/calico"
 )
@@ -66,11 +70,6 @@ func TestFindings(t *testing.T) {
 			in.Nodes[0].Ready = false
 			return in
 		}(), []string{CodeReflectorNotReady}},
-		{"pools of VXLAN only", func() Input {
-			in := singleID(3, 3)
-			in.Pools = []calico.IPPool{{Spec: calico.IPPoolSpec{VXLANMode: "Always"}}}
-			return in
-		}(), []string{CodePointless}},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
@@ -84,6 +83,47 @@ func TestFindings(t *testing.T) {
 				}
 			}
 		})
+	}
+}
+
+// Reflectors are pointless where BIRD programs the routes of no pool: in doubt they are not.
+func TestReportPointless(t *testing.T) {
+	vxlan, ipip, bare := calico.IPPoolSpec{VXLANMode: "CrossSubnet", IPIPMode: "Never"}, calico.IPPoolSpec{IPIPMode: "Always"}, calico.IPPoolSpec{}
+	for _, tt := range []struct {
+		pools          []calico.IPPoolSpec
+		asked, version string
+		want           string // in the message; "": no finding
+	}{
+		{pools: []calico.IPPoolSpec{vxlan}, want: "VXLAN"},
+		{pools: []calico.IPPoolSpec{vxlan}, asked: "Enabled", version: "v3.33.0", want: "VXLAN"},
+		{pools: []calico.IPPoolSpec{vxlan, bare}},
+		{pools: []calico.IPPoolSpec{vxlan, bare}, asked: "Disabled", want: "programClusterRoutes is Disabled"},
+		{pools: []calico.IPPoolSpec{bare}, asked: "EnabledNoEncapOnly"},
+		{pools: []calico.IPPoolSpec{bare}, asked: "EnabledIPIPOnly", want: "programClusterRoutes is EnabledIPIPOnly"},
+		{pools: []calico.IPPoolSpec{bare}, version: "v3.33.1"},
+		{pools: []calico.IPPoolSpec{ipip}},
+		{pools: []calico.IPPoolSpec{ipip}, version: "v3.32.1"},
+		{pools: []calico.IPPoolSpec{ipip}, version: "master"},
+		{pools: []calico.IPPoolSpec{ipip}, version: "v3.33.1", want: "the default of programClusterRoutes in Calico v3.33.1"},
+		{pools: []calico.IPPoolSpec{ipip, bare}, version: "v3.33.1"},
+		{pools: []calico.IPPoolSpec{ipip}, asked: "Enabled", version: "v3.33.1"},
+		{pools: []calico.IPPoolSpec{ipip}, asked: "EnabledIPIPOnly"},
+		{pools: []calico.IPPoolSpec{ipip}, asked: "EnabledNoEncapOnly", want: "programClusterRoutes is EnabledNoEncapOnly"},
+	} {
+		in := singleID(3, 3)
+		in.CalicoVersion = tt.version
+		in.Configurations = slices.Clone(in.Configurations)
+		calico.Default(in.Configurations).Spec.ProgramClusterRoutes = tt.asked
+		for i, spec := range tt.pools {
+			in.Pools = append(in.Pools, calico.IPPool{ObjectMeta: metav1.ObjectMeta{Name: fmt.Sprint("pool-", i)}, Spec: spec})
+		}
+		found := Build(in).Report(ReportOptions{}).Findings
+		switch {
+		case tt.want == "" && len(found) == 0:
+		case tt.want != "" && len(found) == 1 && found[0].Code == CodePointless && strings.Contains(found[0].Message, tt.want) && slices.Contains(found[0].Objects, "IPPool/pool-0"):
+		default:
+			t.Errorf("%+v: found %+v", tt, found)
+		}
 	}
 }
 

@@ -57,6 +57,8 @@ type Input struct {
 	Filters        []calico.BGPFilter
 	// Pools tell whether reflectors are of any use; nil where not known.
 	Pools []calico.IPPool
+	// CalicoVersion, as ClusterInformation has it, says the same of IPIP; "" where not known.
+	CalicoVersion string
 	// Blocks are the address blocks of nodes by name, which BGPFilters may match
 	// by CIDR; a node without entry is taken to have one block that CIDR rules
 	// accept and do not reject.

@@ -86,6 +86,9 @@ type BGPConfigurationSpec struct {
 	ListenPort             uint16           `json:"listenPort,omitempty"`
 	NodeMeshPassword       *BGPPassword     `json:"nodeMeshPassword,omitempty"`
 	NodeMeshMaxRestartTime *metav1.Duration `json:"nodeMeshMaxRestartTime,omitempty"`
+	// ProgramClusterRoutes says for which IPPools BIRD gives the kernel the routes to other
+	// nodes' pods; Felix does for the others. Unset: the default of that Calico.
+	ProgramClusterRoutes string `json:"programClusterRoutes,omitempty"`
 }
 
 // ClusterInformation tells about the datastore.

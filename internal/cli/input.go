@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"errors"
 	"fmt"
 	"io"
 	"os"
@@ -29,8 +30,6 @@ func (f *inputFlags) add(cmd *cobra.Command) {
 	cmd.Flags().StringVarP(&f.from, "from", "f", "", "`file` to read the cluster from, - for standard input; unset: the live cluster")
 	cmd.Flags().StringVar(&f.kubeconfig, "kubeconfig", "", "`file` that says how to reach the cluster; unset: $KUBECONFIG, then ~/.kube/config")
 	cmd.Flags().StringVar(&f.context, "context", "", "`name` of the context in the kubeconfig; unset: its current one")
-	cmd.MarkFlagsMutuallyExclusive("from", "kubeconfig")
-	cmd.MarkFlagsMutuallyExclusive("from", "context")
 }
 
 // read returns the cluster, and tells on the error output what it left out.
@@ -48,6 +47,9 @@ func (f *inputFlags) read(cmd *cobra.Command) (*dump.Cluster, error) {
 }
 
 func (f *inputFlags) load(cmd *cobra.Command) (*dump.Cluster, error) {
+	if err := errors.Join(oneOf(cmd, "from", "kubeconfig"), oneOf(cmd, "from", "context")); err != nil {
+		return nil, err
+	}
 	switch f.from {
 	case "":
 		return f.readLive(cmd.Context())
@@ -60,17 +62,21 @@ func (f *inputFlags) load(cmd *cobra.Command) (*dump.Cluster, error) {
 	}
 	data, err := os.ReadFile(f.from)
 	if err != nil {
-		return nil, err
+		return nil, fmt.Errorf("--from: %w", err)
 	}
 	return dump.Read(f.from, data)
 }
 
 // network is the part of a cluster that decides about sessions and routes.
 func network(c *dump.Cluster) bgp.Input {
-	return bgp.Input{
+	in := bgp.Input{
 		Nodes: c.Nodes, Peers: c.Peers, Configurations: c.Configurations, Filters: c.Filters,
 		Pools: c.Pools, Blocks: c.Blocks,
 	}
+	if c.Information != nil {
+		in.CalicoVersion = c.Information.Spec.CalicoVersion
+	}
+	return in
 }
 
 // reportOptions take what the cluster's policy says, or its defaults.
