@@ -97,7 +97,15 @@ func TestPlanRefusesPolicies(t *testing.T) {
 			"spec.reflectorsPerClient must not be greater than scaling.max (3, 2); spec.reflectorsPerClient squared is the number of paths a route in Multi"},
 		{head + "spec: {meshUpTo: -1}\n", "spec: meshUpTo and limits.reflectorFailures must not be negative"},
 		{head + "spec: {clusterID: 10.0.0.0/8}\n", `spec.clusterID is "10.0.0.0/8": want a bare IPv4 address such as 224.0.0.1`},
-		{head + "spec: {meshUpTo: many}\n", "cannot unmarshal string"},
+		{head + "spec: {meshUpTo: many}\n", "spec.meshUpTo is a string where a whole number is needed"},
+		{head + "spec: {scaling: 5}\n", "spec.scaling is a number where a map is needed"},
+		{head + "spec: {placement: {pinned: a}}\n", "spec.placement.pinned is a string where a list is needed"},
+		{head + "spec: [a]\n", "spec is a list where a map is needed"},
+		{"- a\n- b\n", "the object is a list where a map is needed: want a RouteReflectorAutoscaler of tapetum.dev/v1alpha1"},
+		{"kind: [a]\n", "kind is a list where a string is needed"},
+		{"\x00\x01\x7fELF", "is no text: want a RouteReflectorAutoscaler"},
+		{head + "spec: {meshUpTo: 5\n", "is not valid YAML"},
+		{head + "---\n" + head, "holds more than one object"},
 		// What only the schema refuses.
 		{head + "spec: {mode: Fast, limits: {reflectorFailures: 40}, scaling: {min: 0}}\n",
 			"spec.limits.reflectorFailures should be less than or equal to 10; spec.mode should be one of [Apply DryRun Paused]; spec.scaling.min should be greater than or equal to 1"},
@@ -108,7 +116,7 @@ func TestPlanRefusesPolicies(t *testing.T) {
 			t.Fatal(err)
 		}
 		code, _, errOut := tapetum(t, "", "plan", "-f", meshFile, "--policy", file)
-		if code != 2 || !strings.Contains(errOut, "tapetum: "+file+": ") || !strings.Contains(errOut, tt.want) {
+		if code != 2 || !strings.Contains(errOut, "tapetum: "+file+":") || !strings.Contains(errOut, tt.want) {
 			t.Errorf("policy %q: exit code %d, %s, want %s", tt.policy, code, errOut, tt.want)
 		}
 	}

@@ -8,8 +8,6 @@ import (
 	"strings"
 
 	"github.com/spf13/cobra"
-	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
-	"sigs.k8s.io/yaml"
 
 	"tapetum.dev/tapetum/api/v1alpha1"
 	"tapetum.dev/tapetum/internal/dump"
@@ -59,37 +57,20 @@ func (p policyFlag) read() (*v1alpha1.RouteReflectorAutoscaler, error) {
 func readPolicyFile(path string) (*v1alpha1.RouteReflectorAutoscaler, error) {
 	data, err := os.ReadFile(path)
 	if err != nil {
-		return nil, err
-	}
-	// What it is first: the fields of another kind would all be unknown.
-	var kind metav1.TypeMeta
-	if err := yaml.Unmarshal(data, &kind); err != nil {
-		return nil, fmt.Errorf("%s: %s", path, unwrapped(err))
-	}
-	if kind.Kind == "" && kind.APIVersion == "" {
-		return nil, fmt.Errorf("%s: holds no object: want a RouteReflectorAutoscaler of %s", path, v1alpha1.GroupVersion)
-	}
-	if kind.Kind != "RouteReflectorAutoscaler" || kind.APIVersion != v1alpha1.GroupVersion.String() {
-		return nil, fmt.Errorf("%s: holds a %s %s: want a RouteReflectorAutoscaler of %s",
-			path, kind.APIVersion, kind.Kind, v1alpha1.GroupVersion)
+		return nil, fmt.Errorf("--policy: %w", err)
 	}
 	policy := &v1alpha1.RouteReflectorAutoscaler{}
-	if err := yaml.UnmarshalStrict(data, policy); err != nil {
-		return nil, fmt.Errorf("%s: %s", path, unwrapped(err))
+	text, err := dump.One(path, data, v1alpha1.GroupVersion.WithKind("RouteReflectorAutoscaler"), policy)
+	if err != nil {
+		return nil, err
 	}
 	if err := checkPolicy(&policy.Spec); err != nil {
 		return nil, fmt.Errorf("%s: %w", path, err)
 	}
-	if err := checkSchema(data, policy); err != nil {
+	if err := checkSchema(text, policy); err != nil {
 		return nil, fmt.Errorf("%s: %w", path, err)
 	}
 	return policy, nil
-}
-
-// unwrapped is what a YAML file is refused for, without the steps of reading it.
-func unwrapped(err error) string {
-	reason := strings.TrimPrefix(strings.TrimPrefix(err.Error(), "error unmarshaling JSON: "), "while decoding JSON: ")
-	return strings.TrimPrefix(reason, "error converting YAML to JSON: ")
 }
 
 // checkPolicy looks at what decides a plan. The topology is taken in any case.
