@@ -8,6 +8,7 @@ import (
 	"log/slog"
 	"net"
 	"os"
+	"path/filepath"
 	"runtime/debug"
 	"strings"
 
@@ -48,7 +49,7 @@ func newControllerCommand() *cobra.Command {
 		Short: "Run the controller against a cluster",
 		Long: `Runs the controller until it is told to stop. It takes the cluster from --kubeconfig,
 then from $KUBECONFIG, then from the service account of the pod it runs in.`,
-		Args: cobra.NoArgs,
+		Args: wants,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			return runController(cmd.Context(), flags, cmd.ErrOrStderr())
 		},
@@ -58,8 +59,8 @@ then from $KUBECONFIG, then from the service account of the pod it runs in.`,
 	f.StringVar(&flags.context, "context", "", "`name` of the context in the kubeconfig; unset: its current one")
 	f.BoolVar(&flags.leaderElect, "leader-elect", true, "choose one of several replicas by a lease")
 	f.StringVar(&flags.leaseNamespace, "leader-election-namespace", "", "`namespace` of the lease; unset: the pod's own, outside a pod kube-system")
-	f.StringVar(&flags.probes, "health-probe-bind-address", ":8081", "`address` for /healthz and /readyz; 0: none")
-	f.StringVar(&flags.metrics, "metrics-bind-address", ":8080", "`address` for /metrics, served with TLS to those who may get that path; 0: none")
+	f.StringVar(&flags.probes, "health-probe-bind-address", "127.0.0.1:8081", "`address` for /healthz and /readyz, such as :8081 for all of the machine's; 0: none")
+	f.StringVar(&flags.metrics, "metrics-bind-address", "127.0.0.1:8080", "`address` for /metrics, such as :8080 for all of the machine's, served with TLS to those who may get that path; 0: none")
 	f.BoolVar(&flags.metricsInsecure, "metrics-insecure", false, "serve /metrics to everybody, and without TLS: for use on one's own machine")
 	f.StringVar(&flags.metricsCertDir, "metrics-cert-dir", "", "`folder` with tls.crt and tls.key for /metrics, taken up anew when they change; unset: one of its own making")
 	f.StringVar(&flags.logFormat, "log-format", "json", "`format` of the log: json or text")
@@ -130,6 +131,11 @@ func checkAddresses(flags controllerFlags) error {
 func restConfig(kubeconfig, context string) (*rest.Config, error) {
 	rules := clientcmd.NewDefaultClientConfigLoadingRules()
 	rules.ExplicitPath = kubeconfig
+	if kubeconfig == "" {
+		if err := checkKubeconfigVariable(); err != nil {
+			return nil, err
+		}
+	}
 	overrides := &clientcmd.ConfigOverrides{CurrentContext: context}
 	config, err := clientcmd.NewNonInteractiveDeferredLoadingClientConfig(rules, overrides).ClientConfig()
 	if err == nil {
@@ -139,6 +145,21 @@ func restConfig(kubeconfig, context string) (*rest.Config, error) {
 		return nil, errors.New("no cluster: give --kubeconfig, set $KUBECONFIG, or run in a pod with a service account")
 	}
 	return nil, fmt.Errorf("kubeconfig: %w", err)
+}
+
+// checkKubeconfigVariable refuses a $KUBECONFIG of which no file exists: client-go would
+// take another cluster without a word.
+func checkKubeconfigVariable() error {
+	variable := os.Getenv(clientcmd.RecommendedConfigPathEnvVar)
+	if variable == "" {
+		return nil
+	}
+	for _, file := range filepath.SplitList(variable) {
+		if _, err := os.Stat(file); !errors.Is(err, os.ErrNotExist) {
+			return nil // what is wrong with it, if anything, is told when it is read
+		}
+	}
+	return fmt.Errorf("$KUBECONFIG is %s, which does not exist: correct or unset it, or give --kubeconfig", variable)
 }
 
 func leaseNamespace(flag string) string {

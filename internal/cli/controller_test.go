@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"io"
 	"net/http"
+	"net/netip"
 	"os"
 	"path/filepath"
 	"strings"
@@ -23,7 +24,8 @@ func TestControllerRefusesBadFlags(t *testing.T) {
 	if err := os.WriteFile(broken, []byte("{"), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	t.Setenv("KUBECONFIG", filepath.Join(t.TempDir(), "none"))
+	t.Setenv("KUBECONFIG", "")
+	t.Setenv("HOME", t.TempDir())
 	t.Setenv("KUBERNETES_SERVICE_HOST", "")
 	tests := map[string]struct {
 		args []string
@@ -36,7 +38,7 @@ func TestControllerRefusesBadFlags(t *testing.T) {
 		"no cluster":        {nil, "give --kubeconfig"},
 		"missing file":      {[]string{"--kubeconfig=/does/not/exist"}, "/does/not/exist"},
 		"broken kubeconfig": {[]string{"--kubeconfig=" + broken}, "kubeconfig"},
-		"argument":          {[]string{"extra"}, "unknown command"},
+		"argument":          {[]string{"extra"}, `tapetum: controller: argument "extra" given, want none`},
 		"unknown flag":      {[]string{"--leader"}, "unknown flag"},
 	}
 	for name, test := range tests {
@@ -47,6 +49,28 @@ func TestControllerRefusesBadFlags(t *testing.T) {
 				t.Errorf("exit code %d and %q, want %d and %q", code, errOut.String(), exitUnusable, test.want)
 			}
 		})
+	}
+}
+
+// client-go would take another cluster without a word.
+func TestKubeconfigVariableNamesNothing(t *testing.T) {
+	t.Setenv("KUBECONFIG", "/does/not/exist:/nor/does/this")
+	for _, command := range []string{"controller", "verify"} {
+		code, _, errOut := tapetum(t, "", command)
+		if code != exitUnusable || !strings.Contains(errOut, "$KUBECONFIG is /does/not/exist:/nor/does/this, which does not exist") {
+			t.Errorf("%s: exit code %d, %s", command, code, errOut)
+		}
+	}
+}
+
+// Whoever runs it on their own machine opens nothing to the network; deploy says what a
+// cluster needs.
+func TestControllerListensOnLoopback(t *testing.T) {
+	for _, name := range []string{"health-probe-bind-address", "metrics-bind-address"} {
+		address, err := netip.ParseAddrPort(newControllerCommand().Flag(name).DefValue)
+		if err != nil || !address.Addr().IsLoopback() {
+			t.Errorf("--%s: %s, %v", name, address, err)
+		}
 	}
 }
 
@@ -197,9 +221,31 @@ func TestVersionCommand(t *testing.T) {
 	}
 }
 
-func TestUnknownCommand(t *testing.T) {
-	var errOut bytes.Buffer
-	if code := Run(t.Context(), []string{"reflect"}, strings.NewReader(""), io.Discard, &errOut); code != exitUnusable || !strings.Contains(errOut.String(), `unknown command "reflect"`) {
-		t.Errorf("exit code %d, %q", code, errOut.String())
+func TestWrongUse(t *testing.T) {
+	for _, tt := range []struct{ args, want string }{
+		{"simulate --nodes x", `tapetum: --nodes "x": want a whole number`},
+		{"lab demo --timeout soon", `tapetum: --timeout "soon": want something like 30s or 5m`},
+		{"simulate --grow 1..5 --nodes 4", "--grow and --nodes: give only one of them"},
+		{"verify --from a --kubeconfig b", "--from and --kubeconfig: give only one of them"},
+		{"verify --from a --context b", "--from and --context: give only one of them"},
+		{"verify --nope", "unknown flag: --nope (tapetum verify --help lists all)"},
+		{"verify --from none.yaml", "--from: open none.yaml"},
+		{"simulate --policy none.yaml", "--policy: open none.yaml"},
+		{"completion nope", `unknown command "nope" for "tapetum completion"`},
+		{"reflect", `unknown command "reflect" for "tapetum"`},
+		{"verfy", `did you mean "verify"?`},
+		{"explain nobody", `unknown command "nobody" for "tapetum explain"`},
+		{"help nobody", `unknown command "nobody" for "tapetum"`},
+		{"help lab nobody", `unknown command "nobody" for "tapetum lab"`},
+	} {
+		code, out, errOut := tapetum(t, "", strings.Fields(tt.args)...)
+		if code != exitUnusable || out != "" || !strings.Contains(errOut, tt.want) {
+			t.Errorf("%s: exit code %d, %q, %q", tt.args, code, out, errOut)
+		}
+	}
+	for _, args := range []string{"", "lab", "explain", "help explain", "explain --help"} {
+		if code, out, errOut := tapetum(t, "", strings.Fields(args)...); code != exitOK || !strings.Contains(out, "Available Commands") {
+			t.Errorf("%q: exit code %d, %q, %q", args, code, out, errOut)
+		}
 	}
 }

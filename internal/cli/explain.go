@@ -15,12 +15,10 @@ import (
 func init() { register(newExplainCommand) }
 
 func newExplainCommand() *cobra.Command {
-	cmd := &cobra.Command{
+	return family(&cobra.Command{
 		Use:   "explain",
 		Short: "Say why this topology, why a node is or is not a route reflector, how a route gets from one node to another, or what holds a rollout",
-	}
-	cmd.AddCommand(newExplainTopologyCommand(), newExplainNodeCommand(), newExplainPairCommand(), newExplainBrakesCommand())
-	return cmd
+	}, newExplainTopologyCommand(), newExplainNodeCommand(), newExplainPairCommand(), newExplainBrakesCommand())
 }
 
 func newExplainTopologyCommand() *cobra.Command {
@@ -36,7 +34,7 @@ why it cannot be; and at how many nodes Auto would change to another.
 
 Costs are milliseconds of CPU on every node for a change of one node; what they are
 made of is in docs/policy.md.`,
-		Args: cobra.NoArgs,
+		Args: wants,
 	}
 	output := addOutput(cmd, formatTable, formatJSON, formatYAML)
 	input.add(cmd)
@@ -78,7 +76,7 @@ func newExplainNodeCommand() *cobra.Command {
 		Long: `Says what a node is, whether it could be a route reflector by the policy in the
 input (else by the defaults), and which BGP sessions it is configured to have.
 ` + inputHelp,
-		Args: cobra.ExactArgs(1),
+		Args: wants,
 	}
 	output := addOutput(cmd, formatTable, formatJSON, formatYAML)
 	input.add(cmd)
@@ -118,7 +116,7 @@ route reflectors they arrive, or why they do not.
 
 Exit code 0: TO has a route in every family that both speak. 1: it has none.
 2: the input cannot be used.`,
-		Args: cobra.ExactArgs(2),
+		Args: wants,
 	}
 	output := addOutput(cmd, formatTable, formatJSON, formatYAML)
 	input.add(cmd)

@@ -62,7 +62,7 @@ func TestExplainRefuses(t *testing.T) {
 		{[]string{"node", "none", "-f", meshFile}, `there is no node "none" among the 10 in the input`},
 		{[]string{"pair", "node-1", "none", "-f", meshFile}, `there is no node "none"`},
 		{[]string{"pair", "node-1", "node-1", "-f", meshFile}, "node-1 and node-1 are the same node: name two"},
-		{[]string{"pair", "node-1", "-f", meshFile}, "accepts 2 arg(s), received 1"},
+		{[]string{"pair", "node-1", "-f", meshFile}, `explain pair: argument "node-1" given, want FROM TO`},
 	}
 	for _, tt := range tests {
 		code, _, errOut := tapetum(t, "", append([]string{"explain"}, tt.args...)...)

@@ -40,7 +40,7 @@ have seen.
 A step that waits is taken at once, by its id and only that one, by
   kubectl annotate --overwrite rra default ` + v1alpha1.ForceStepAnnotation + `=ID
 What it may do, and what not, is in docs/policy.md.`,
-		Args: cobra.NoArgs,
+		Args: wants,
 	}
 	output := addOutput(cmd, formatTable, formatJSON, formatYAML)
 	input.add(cmd)

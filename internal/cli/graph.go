@@ -23,7 +23,7 @@ their route reflectors and clients in blocks, links with the number of sessions.
 "svg" is a picture as it is; "dot" is for Graphviz, "mermaid" for Markdown.
 ` + inputHelp,
 		Example: `  tapetum graph --from cluster.yaml -o svg > topology.svg`,
-		Args:    cobra.NoArgs,
+		Args:    wants,
 	}
 	output := addOutput(cmd, "svg", "dot", "mermaid")
 	input.add(cmd)

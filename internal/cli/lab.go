@@ -6,8 +6,10 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"os/signal"
 	"path/filepath"
 	"strconv"
+	"syscall"
 	"time"
 
 	"github.com/go-logr/logr"
@@ -32,11 +34,17 @@ func newLabCommand() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "lab",
 		Short: "Run a Calico cluster on this machine, and let things happen to it",
-		PersistentPreRun: func(*cobra.Command, []string) {
+		PersistentPreRunE: func(*cobra.Command, []string) (err error) {
 			// What client libraries have to say of an API server that is away is
 			// part of the show, and none of the user's business.
 			ctrl.SetLogger(logr.Discard())
 			klog.SetLogger(logr.Discard())
+			// It is given to processes that run elsewhere, and to the user to copy.
+			if dir == "" {
+				return errors.New("--dir names no folder: leave it out for " + defaultLabDir())
+			}
+			dir, err = filepath.Abs(dir)
+			return err
 		},
 		Long: `A lab is a real kube-apiserver and etcd on this machine with simulated nodes that
 behave as kubelet and calico-node do: they register, derive their BGP sessions from
@@ -47,7 +55,7 @@ topologies. "lab up" starts a lab and leaves
 the rest to you; the other commands let things happen to the nodes of a running lab.`,
 	}
 	cmd.PersistentFlags().StringVar(&dir, "dir", defaultLabDir(), "`folder` of the lab")
-	cmd.AddCommand(
+	return family(cmd,
 		newLabDemoCommand(), newLabWalkCommand(), newLabUpCommand(&dir),
 		labNodes(&dir, "kill", "Cut the power of nodes: their neighbors keep their routes until BGP's hold time is over"),
 		labNodes(&dir, "revive", "Give nodes their power back"),
@@ -57,7 +65,6 @@ the rest to you; the other commands let things happen to the nodes of a running 
 		newLabAddCommand(&dir), newLabStormCommand(&dir), newLabStopAPICommand(&dir), newLabVersionCommand(&dir),
 		newLabStatusCommand(&dir),
 	)
-	return cmd
 }
 
 // ask gives a command to the running lab and prints the answer.
@@ -72,7 +79,7 @@ func ask(cmd *cobra.Command, dir string, r lab.Request) error {
 
 func labNodes(dir *string, command, short string) *cobra.Command {
 	return &cobra.Command{
-		Use: command + " NODE...", Short: short, Args: cobra.MinimumNArgs(1),
+		Use: command + " NODE...", Short: short, Args: wants,
 		RunE: func(cmd *cobra.Command, nodes []string) error {
 			return ask(cmd, *dir, lab.Request{Command: command, Nodes: nodes})
 		},
@@ -81,7 +88,7 @@ func labNodes(dir *string, command, short string) *cobra.Command {
 
 func newLabAddCommand(dir *string) *cobra.Command {
 	return &cobra.Command{
-		Use: "add N", Short: "Register N more nodes", Args: cobra.ExactArgs(1),
+		Use: "add N", Short: "Register N more nodes", Args: wants,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			n, err := strconv.Atoi(args[0])
 			if err != nil {
@@ -95,7 +102,7 @@ func newLabAddCommand(dir *string) *cobra.Command {
 func newLabStormCommand(dir *string) *cobra.Command {
 	return &cobra.Command{
 		Use: "storm PERCENT DURATION", Short: "Let a share of the nodes be NotReady for a while, though their sessions are fine",
-		Example: "  tapetum lab storm 30 45s", Args: cobra.ExactArgs(2),
+		Example: "  tapetum lab storm 30 45s", Args: wants,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			percent, err := strconv.Atoi(args[0])
 			if err != nil {
@@ -112,7 +119,7 @@ func newLabStormCommand(dir *string) *cobra.Command {
 
 func newLabStopAPICommand(dir *string) *cobra.Command {
 	return &cobra.Command{
-		Use: "stop-api DURATION", Short: "Take the API server away for a while", Args: cobra.ExactArgs(1),
+		Use: "stop-api DURATION", Short: "Take the API server away for a while", Args: wants,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			d, err := duration(args[0])
 			if err != nil {
@@ -126,7 +133,7 @@ func newLabStopAPICommand(dir *string) *cobra.Command {
 func newLabVersionCommand(dir *string) *cobra.Command {
 	return &cobra.Command{
 		Use: "calico-version VERSION [NODE...]", Short: "Bring calico-node on nodes, or without names all of Calico, to another version",
-		Example: "  tapetum lab calico-version v3.31.0 node-007", Args: cobra.MinimumNArgs(1),
+		Example: "  tapetum lab calico-version v3.31.0 node-007", Args: wants,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			return ask(cmd, *dir, lab.Request{Command: "calico-version", Version: args[0], Nodes: args[1:]})
 		},
@@ -135,7 +142,7 @@ func newLabVersionCommand(dir *string) *cobra.Command {
 
 func newLabStatusCommand(dir *string) *cobra.Command {
 	return &cobra.Command{
-		Use: "status", Short: "Tell how the lab is: nodes, sessions, routes missing and lost", Args: cobra.NoArgs,
+		Use: "status", Short: "Tell how the lab is: nodes, sessions, routes missing and lost", Args: wants,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			return ask(cmd, *dir, lab.Request{Command: "status"})
 		},
@@ -200,7 +207,7 @@ func (f *labFlags) options(dir string) (lab.Options, error) {
 func newLabUpCommand(dir *string) *cobra.Command {
 	var flags labFlags
 	cmd := &cobra.Command{
-		Use: "up", Short: "Run a lab until Ctrl-C", Args: cobra.NoArgs,
+		Use: "up", Short: "Run a lab until Ctrl-C", Args: wants,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			return labUp(cmd.Context(), *dir, flags, cmd.OutOrStdout(), cmd.ErrOrStderr())
 		},
@@ -217,7 +224,7 @@ func labUp(ctx context.Context, dir string, flags labFlags, out, errOut io.Write
 	if err != nil {
 		return err
 	}
-	release, err := lab.Claim(ctx, dir)
+	ctx, release, err := claim(ctx, dir)
 	if err != nil {
 		return err
 	}
@@ -249,6 +256,21 @@ Ctrl-C ends it and removes everything.
 `, o.Nodes, o.Zones, cluster.Kubeconfig(), cluster.ControllerKubeconfig(), cluster.ControllerNamespace(), other)
 	<-ctx.Done()
 	return nil
+}
+
+// claim takes a folder for a lab. Until its release no signal ends the process: further
+// ones after the first, a terminal that is closed, or a reader of the output that is gone
+// only end the context, so that no process and no folder is left behind.
+func claim(ctx context.Context, dir string) (context.Context, func() error, error) {
+	release, err := lab.Claim(ctx, dir)
+	if err != nil {
+		return nil, nil, err
+	}
+	ctx, stop := signal.NotifyContext(ctx, os.Interrupt, syscall.SIGTERM, syscall.SIGHUP, syscall.SIGPIPE)
+	return ctx, func() error {
+		defer stop()
+		return release()
+	}, nil
 }
 
 // stopped: Ctrl-C is no error.

@@ -33,13 +33,23 @@ func TestLabFlags(t *testing.T) {
 		{[]string{"walk", "--from", "Star", "--to", "Mesh", "--dir", filepath.Join(dir, "walk")}, "Star"},
 		{[]string{"up", "--racks", "2", "--dir", filepath.Join(dir, "up")}, "racks"},
 		{[]string{"up", "--calico-version", "latest", "--dir", filepath.Join(dir, "up")}, "no version of Calico"},
-		{[]string{"calico-version"}, "at least 1"},
+		{[]string{"up", "--dir", ""}, "--dir names no folder"},
+		{[]string{"demo", "--timeout", "0s", "--dir", filepath.Join(dir, "demo")}, "--timeout 0s: want something like"},
+		{[]string{"demo", "--report", filepath.Join(dir, "none", "demo.json")}, "--report: "},
+		{[]string{"walk", "--report", dir}, "--report: "},
+		{[]string{"walk", "--nodes", "3", "--report", filepath.Join(dir, "walk.json"), "--dir", filepath.Join(dir, "walk")}, "nodes"},
+		{[]string{"nope"}, `unknown command "nope" for "tapetum lab" (tapetum lab --help lists all)`},
+		{[]string{"walks"}, `did you mean "walk"?`},
+		{[]string{"calico-version"}, "tapetum: lab calico-version: no argument given, want VERSION [NODE...]"},
+		{[]string{"storm", "30"}, `tapetum: lab storm: argument "30" given, want PERCENT DURATION (see tapetum lab storm --help)`},
+		{[]string{"add", "1", "2"}, "tapetum: lab add: 2 arguments (1 2) given, want N"},
+		{[]string{"status", "now"}, `argument "now" given, want none`},
 		{[]string{"add", "many"}, "whole number"},
 		{[]string{"storm", "x", "3s"}, "whole number"},
 		{[]string{"storm", "30", "soon"}, "30s or 2m"},
 		{[]string{"stop-api", "0s"}, "30s or 2m"},
 		{[]string{"status", "--dir", filepath.Join(dir, "none")}, "no lab runs"},
-		{[]string{"kill"}, "at least 1"},
+		{[]string{"kill"}, "no argument given, want NODE..."},
 	} {
 		code, text := runLab(t, tc.args...)
 		if code != exitUnusable || !strings.Contains(text, tc.want) {
@@ -48,6 +58,19 @@ func TestLabFlags(t *testing.T) {
 	}
 	if left, err := os.ReadDir(dir); err != nil || len(left) != 0 {
 		t.Errorf("left behind: %v, %v", left, err)
+	}
+}
+
+// Processes with other working directories are told of the folder.
+func TestLabFolderIsAbsolute(t *testing.T) {
+	t.Chdir(t.TempDir())
+	here, err := os.Getwd()
+	if err != nil {
+		t.Fatal(err)
+	}
+	code, text := runLab(t, "status", "--dir", "rel")
+	if want := filepath.Join(here, "rel"); code != exitUnusable || !strings.Contains(text, want) {
+		t.Errorf("exit code %d, %q; want %d and %q", code, text, exitUnusable, want)
 	}
 }
 

@@ -6,12 +6,12 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"path/filepath"
 	"time"
 
 	"github.com/spf13/cobra"
 	"golang.org/x/term"
 
-	"tapetum.dev/tapetum/internal/lab"
 	"tapetum.dev/tapetum/internal/lab/demo"
 )
 
@@ -33,10 +33,10 @@ nodes, and back to the mesh. A table at the end tells what each one took.
 
 Exit code 0: no ordinary node lost a route. 1: one did, or the story got stuck.
 2: it could not be played.`,
-		Args: cobra.NoArgs,
+		Args: wants,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			return flags.play(cmd, "demo", func(o demo.Options) error {
-				_, err := demo.Run(cmd.Context(), o)
+			return flags.play(cmd, "demo", func(ctx context.Context, o demo.Options) error {
+				_, err := demo.Run(ctx, o)
 				return err
 			})
 		},
@@ -57,8 +57,8 @@ func (f *demoFlags) addStory(cmd *cobra.Command, part string, timeout time.Durat
 }
 
 // play runs a story in a folder that no other lab uses in the meantime.
-func (f *demoFlags) play(cmd *cobra.Command, name string, story func(demo.Options) error) (err error) {
-	ctx, out, dir := cmd.Context(), cmd.OutOrStdout(), ""
+func (f *demoFlags) play(cmd *cobra.Command, name string, story func(context.Context, demo.Options) error) (err error) {
+	out, dir := cmd.OutOrStdout(), ""
 	if flag := cmd.Flag("dir"); flag != nil && flag.Changed {
 		dir = flag.Value.String()
 	}
@@ -66,12 +66,18 @@ func (f *demoFlags) play(cmd *cobra.Command, name string, story func(demo.Option
 	if err != nil {
 		return err
 	}
+	if err := f.checkStory(); err != nil {
+		return err
+	}
 	if dir == "" {
 		if dir, err = os.MkdirTemp("", "tapetum-"+name+"-"); err != nil {
 			return err
 		}
+		if dir, err = filepath.Abs(dir); err != nil { // $TMPDIR may be relative
+			return err
+		}
 	}
-	release, err := lab.Claim(ctx, dir)
+	ctx, release, err := claim(cmd.Context(), dir)
 	if err != nil {
 		return err
 	}
@@ -86,7 +92,7 @@ func (f *demoFlags) play(cmd *cobra.Command, name string, story func(demo.Option
 		Dir: dir, Executable: executable, Out: out,
 	}
 	onTerminal(&o, out)
-	err = story(o)
+	err = story(ctx, o)
 	switch {
 	case errors.Is(err, demo.ErrLost), errors.Is(err, demo.ErrStuck):
 		return &exitError{code: exitFindings, err: err}
@@ -94,6 +100,28 @@ func (f *demoFlags) play(cmd *cobra.Command, name string, story func(demo.Option
 		return &exitError{code: exitUnusable, err: fmt.Errorf("the %s was interrupted; everything is cleaned up", name)}
 	}
 	return err
+}
+
+// checkStory refuses what would come to nothing only after minutes.
+func (f *demoFlags) checkStory() error {
+	if f.timeout <= 0 {
+		return fmt.Errorf("--timeout %s: want something like 30s or 5m", f.timeout)
+	}
+	if f.report == "" {
+		return nil
+	}
+	_, before := os.Lstat(f.report)
+	file, err := os.OpenFile(f.report, os.O_WRONLY|os.O_CREATE, 0o644) //nolint:gosec // no secret
+	if err != nil {
+		return fmt.Errorf("--report: %w", err)
+	}
+	if err := file.Close(); err != nil {
+		return fmt.Errorf("--report: %w", err)
+	}
+	if errors.Is(before, os.ErrNotExist) {
+		return os.Remove(f.report) // until there is something to report
+	}
+	return nil
 }
 
 // onTerminal turns the live view on where there is a terminal to show it.

@@ -1,6 +1,8 @@
 package cli
 
 import (
+	"context"
+	"errors"
 	"strings"
 	"time"
 
@@ -30,10 +32,13 @@ Exit code 0: no ordinary node lost a route. 1: one did, or a leg got stuck.
 2: it could not be walked.`,
 		Example: `  tapetum lab walk --nodes 60 --report walk.json
   tapetum lab walk --nodes 600 --from Single --to Multi`,
-		Args: cobra.NoArgs,
+		Args: wants,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			return flags.play(cmd, "walk", func(o demo.Options) error {
-				_, err := demo.Walk(cmd.Context(), flags.walk(o))
+			if (flags.from == "") != (flags.to == "") {
+				return errors.New("--from and --to: give both ends of the leg, or neither for all legs")
+			}
+			return flags.play(cmd, "walk", func(ctx context.Context, o demo.Options) error {
+				_, err := demo.Walk(ctx, flags.walk(o))
 				return err
 			})
 		},

@@ -35,7 +35,7 @@ input, else the defaults.
 Exit code 0: the plan is printed, also where something holds it up that a person must
 mend ("reached": false in JSON). 2: the input cannot be used.`,
 		Example: `  tapetum plan --from cluster.yaml --policy rra.yaml`,
-		Args:    cobra.NoArgs,
+		Args:    wants,
 	}
 	output := addOutput(cmd, formatTable, formatJSON, formatYAML)
 	input.add(cmd)

@@ -5,6 +5,9 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"os"
+	"os/signal"
+	"syscall"
 
 	"github.com/spf13/cobra"
 
@@ -41,6 +44,15 @@ func (e *exitError) Error() string {
 }
 
 func (e *exitError) Unwrap() error { return e.err }
+
+// Main runs the command line of this process until it is told to stop. A second signal
+// ends it at once, but for a lab, which is taken down in order: see claim.
+func Main(args []string) int {
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	defer stop()
+	context.AfterFunc(ctx, stop)
+	return Run(ctx, args, os.Stdin, os.Stdout, os.Stderr)
+}
 
 // Run runs the command line and returns the exit code of the process.
 func Run(ctx context.Context, args []string, in io.Reader, out, errOut io.Writer) int {
@@ -88,13 +100,23 @@ func newRoot() *cobra.Command {
 		Long: `Tapetum keeps the BGP route reflector topology of a Calico cluster right while the
 cluster changes: how many reflectors, on which nodes, who peers with whom, and in
 which order to get there without losing a route.`,
+		Version:       Version(),
 		SilenceUsage:  true,
 		SilenceErrors: true,
 	}
+	root.SetVersionTemplate("{{.Version}}\n")
+	root.SetFlagErrorFunc(wrongFlag)
 	root.CompletionOptions.HiddenDefaultCmd = true
-	root.AddCommand(newVersionCommand())
+	root.SetHelpCommand(newHelpCommand())
+	family(root, newVersionCommand())
 	for _, command := range commands {
 		root.AddCommand(command())
+	}
+	root.InitDefaultCompletionCmd()
+	for _, command := range root.Commands() {
+		if command.Name() == "completion" {
+			family(command)
+		}
 	}
 	return root
 }

@@ -39,7 +39,7 @@ sizes and prints a table; topologies that the plan refuses are reported with why
 Exit code 0: every node would have a route to every other. 1: not so. 2: wrong flags.`,
 		Example: `  tapetum simulate --nodes 600 --zones 3
   tapetum simulate --grow 100..5000 --topology single -o csv`,
-		Args: cobra.NoArgs,
+		Args: wants,
 	}
 	output := addOutput(cmd, formatTable, formatJSON, formatYAML, formatCSV)
 	f := cmd.Flags()
@@ -51,9 +51,8 @@ Exit code 0: every node would have a route to every other. 1: not so. 2: wrong f
 	f.StringVar(&flags.calico, "calico-version", "", "`version` of Calico, such as v3.31; unset: one that has all it takes. From v3.32 on it has the filter that Multi needs")
 	f.BoolVar(&flags.dualStack, "dual-stack", false, "give every node an IPv6 address as well")
 	f.StringVar(&flags.grow, "grow", "", "`range` of sizes such as 100..5000, in the steps 1, 2, 5, 10; in place of --nodes")
-	cmd.MarkFlagsMutuallyExclusive("grow", "nodes")
 	cmd.RunE = func(cmd *cobra.Command, _ []string) error {
-		if err := output.check(); err != nil {
+		if err := errors.Join(output.check(), oneOf(cmd, "grow", "nodes")); err != nil {
 			return err
 		}
 		policy, err := flags.spec()

@@ -78,7 +78,7 @@ func TestSimulateRefuses(t *testing.T) {
 		{"--grow 1..2x", `--grow "1..2x": want a range`},
 		{"-o csv", "--output csv is for --grow"},
 		{"--policy testdata/none.yaml", "open testdata/none.yaml: no such file"},
-		{"--grow 1..5 --nodes 7", "if any flags in the group [grow nodes] are set none of the others can be"},
+		{"--grow 1..5 --nodes 7", "--grow and --nodes: give only one of them"},
 	}
 	for _, tt := range tests {
 		code, out, errOut := tapetum(t, "", append([]string{"simulate"}, strings.Fields(tt.args)...)...)

@@ -34,7 +34,7 @@ Exit code 0: nothing is broken now. 1: a pair of nodes has no route, or BIRD wou
 refuse a configuration. 2: the input cannot be used.`,
 		Example: `  kubectl get nodes,bgppeers,bgpconfigurations,bgpfilters,ippools -o yaml | tapetum verify --from -
   tapetum verify --context production -o json`,
-		Args: cobra.NoArgs,
+		Args: wants,
 	}
 	output := addOutput(cmd, formatTable, formatJSON, formatYAML)
 	input.add(cmd)

@@ -122,11 +122,11 @@ func TestVerifyRefuses(t *testing.T) {
 		{"truncated", "apiVersion: v1\nitems:\n- kind: Node\n", []string{"-f", "-"},
 			"tapetum: standard input:3: the list ends without saying that it is one (kind: List): the file is cut off\n"},
 		{"no text", "", []string{"-f", "-"}, "tapetum: standard input: is empty: has kubectl failed?\n"},
-		{"no file", "", []string{"-f", missing}, "tapetum: open " + missing + ": no such file or directory\n"},
+		{"no file", "", []string{"-f", missing}, "tapetum: --from: open " + missing + ": no such file or directory\n"},
 		{"format", "", []string{"-f", "-", "-o", "xml"}, "tapetum: --output \"xml\": want table, json, yaml\n"},
-		{"argument", "", []string{"cluster.yaml"}, "tapetum: unknown command \"cluster.yaml\" for \"tapetum verify\"\n"},
+		{"argument", "", []string{"cluster.yaml"}, "tapetum: verify: argument \"cluster.yaml\" given, want none (see tapetum verify --help)\n"},
 		{"both", "", []string{"-f", "-", "--context", "a"},
-			"tapetum: if any flags in the group [from context] are set none of the others can be; [context from] were all set\n"},
+			"tapetum: --from and --context: give only one of them\n"},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {

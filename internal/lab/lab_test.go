@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -91,8 +92,10 @@ func patchNode(t *testing.T, c *Cluster, name, patch string) {
 // From the mesh to one reflector by hand, against both API groups, with what
 // calico-node and kubelet report on the way.
 func TestLab(t *testing.T) {
+	t.Parallel()
 	for _, group := range []string{"v1", "v3"} {
 		t.Run(group, func(t *testing.T) {
+			t.Parallel()
 			c := startLab(t, func(o *Options) {
 				o.DualStack = true
 				if group == "v1" {
@@ -222,13 +225,17 @@ func checkFailure(t *testing.T, c *Cluster) {
 	await(t, c, "cordon", func(s *State) bool {
 		return len(s.Names(func(n *NodeState) bool { return n.Cordoned })) == 1
 	})
-	hit, err := c.Storm(50, time.Second)
+	since := readySince(t, c)
+	hit, err := c.Storm(50, 2*time.Second)
 	mustWrite(t, err)
 	if len(hit) != 6 {
 		t.Fatalf("a storm of half hit %d of 12 nodes", len(hit))
 	}
-	await(t, c, "storm", func(s *State) bool { return len(s.Names(func(n *NodeState) bool { return !n.Ready })) > 0 })
-	await(t, c, "calm", func(s *State) bool { return len(s.Names(func(n *NodeState) bool { return !n.Ready })) == 0 })
+	// It may be over before anybody looks: what it leaves behind are times.
+	await(t, c, "storm and calm", func(s *State) bool {
+		now := readySince(t, c)
+		return !slices.ContainsFunc(hit, func(name string) bool { return !now[name].After(since[name]) })
+	})
 	added, err := c.Add(t.Context(), 2)
 	mustWrite(t, err)
 	await(t, c, "two more", quiet(13*2))
@@ -240,6 +247,20 @@ func checkFailure(t *testing.T, c *Cluster) {
 	if err := c.Kill("node-002"); err == nil || !strings.Contains(err.Error(), "node-002") {
 		t.Fatalf("killing a node that is gone: %v, want an error that names it", err)
 	}
+}
+
+// readySince is since when nodes are Ready; those that are not are left out.
+func readySince(t *testing.T, c *Cluster) map[string]time.Time {
+	t.Helper()
+	var nodes corev1.NodeList
+	mustWrite(t, c.Client().List(t.Context(), &nodes))
+	since := map[string]time.Time{}
+	for i := range nodes.Items {
+		if node := inventory.FromKubernetes(&nodes.Items[i]); node.Ready {
+			since[node.Name] = node.ReadySince
+		}
+	}
+	return since
 }
 
 func checkAway(t *testing.T, c *Cluster) {
@@ -284,6 +305,7 @@ func checkWrites(t *testing.T, c *Cluster) {
 }
 
 func TestControlSocket(t *testing.T) {
+	t.Parallel()
 	c := startLab(t, func(o *Options) { o.Nodes, o.ControlPlanes, o.Zones = 3, 1, 1 })
 	ctx, cancel := context.WithCancel(context.WithoutCancel(t.Context()))
 	t.Cleanup(cancel)

@@ -1,9 +1,9 @@
 package lab
 
 import (
-	"errors"
 	"fmt"
 	"io"
+	"path/filepath"
 	"time"
 
 	"k8s.io/apimachinery/pkg/runtime/schema"
@@ -33,7 +33,8 @@ type Options struct {
 	// Heartbeat is how often every node renews its conditions.
 	Heartbeat time.Duration
 
-	// Dir keeps everything of this lab; it must exist and be empty.
+	// Dir keeps everything of this lab; it must exist and be empty. Processes with other
+	// working directories are told of it, so its path is absolute.
 	Dir string
 	// Assets is the folder with kube-apiserver and etcd; "": where they are
 	// usually.
@@ -57,8 +58,8 @@ func (o *Options) check() error {
 	if err := o.checkSize(); err != nil {
 		return err
 	}
-	if o.Dir == "" {
-		return errors.New("a lab needs a folder")
+	if !filepath.IsAbs(o.Dir) {
+		return fmt.Errorf("a lab needs the absolute path of a folder, not %q", o.Dir)
 	}
 	if o.Group != calico.GroupV3 && o.Group != calico.GroupV1 {
 		return fmt.Errorf("Calico has no API group %s: want %s or %s", o.Group, calico.GroupV3, calico.GroupV1) //nolint:staticcheck // a name

@@ -14,6 +14,7 @@ import (
 // BGPFilters come from the API to the routes. An old calico-node drops half of the
 // tag filter; an old cluster drops it before it is even stored.
 func TestCalicoVersions(t *testing.T) {
+	t.Parallel()
 	c := startLab(t, func(o *Options) { o.Nodes, o.ControlPlanes, o.CalicoVersion = 9, 3, "v3.32.0" })
 	await(t, c, "mesh", quiet(9*8/2))
 	filter := func() *calico.BGPFilter {

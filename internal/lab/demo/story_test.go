@@ -1,11 +1,8 @@
 package demo_test
 
 import (
-	"context"
 	"os"
-	"os/signal"
 	"strings"
-	"syscall"
 	"testing"
 	"time"
 
@@ -21,16 +18,14 @@ import (
 // TestMain lets the test binary be the controller's process, too.
 func TestMain(m *testing.M) {
 	if len(os.Args) > 1 && os.Args[1] == "controller" {
-		ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
-		code := cli.Run(ctx, os.Args[1:], os.Stdin, os.Stdout, os.Stderr)
-		stop()
-		os.Exit(code)
+		os.Exit(cli.Main(os.Args[1:]))
 	}
 	os.Exit(m.Run())
 }
 
 // One leg between two topologies with reflectors.
 func TestWalkOneLeg(t *testing.T) {
+	t.Parallel()
 	if testing.Short() {
 		t.Skip("takes minutes")
 	}
@@ -59,6 +54,7 @@ func TestWalkOneLeg(t *testing.T) {
 // The whole story in a small cluster: the controller as a process of its own,
 // with no other rights than those in deploy/.
 func TestStory(t *testing.T) {
+	t.Parallel()
 	if testing.Short() {
 		t.Skip("takes minutes")
 	}
