@@ -185,21 +185,30 @@ func drawRules(t *rapid.T, v4 bool) []calico.BGPFilterRule {
 	return out
 }
 
-// allSessions are the sessions of all nodes as the naive model has them.
-func (s *naive) allSessions() []Session {
+// allSessions are the sessions of all nodes as the naive model has them, and their names.
+func (s *naive) allSessions() ([]Session, map[sessionEnds]string) {
 	var out []Session
+	names := map[sessionEnds]string{}
 	for _, x := range s.sessions() {
 		kind := map[string]Kind{"Mesh": Mesh, "Node": Node, "Global": Global}[x.out.kind]
 		slices.Sort(x.waiting)
 		out = append(out, Session{
 			Local: x.from, Remote: x.to, LocalIP: s.nodes[x.from].addr[x.family], RemoteIP: s.nodes[x.to].addr[x.family],
-			Family: Family(x.family), Name: x.out.name(), Kind: kind, Waiting: x.waiting,
+			Family: Family(x.family), Port: x.out.port, Kind: kind, Waiting: x.waiting,
 			Client: x.out.client, EBGP: x.out.peerAS != x.out.localAS,
 			Ambiguous: x.out.alternatives > 1 || x.back.alternatives > 1,
 		})
+		names[endsOf(&out[len(out)-1])] = x.out.name()
 	}
-	return out
+	return out, names
 }
+
+type sessionEnds struct {
+	local, remote string
+	family        Family
+}
+
+func endsOf(s *Session) sessionEnds { return sessionEnds{s.Local, s.Remote, s.Family} }
 
 // The model of classes agrees with one that goes node by node.
 func TestAgreesWithNaiveModel(t *testing.T) {
@@ -214,7 +223,7 @@ func TestAgreesWithNaiveModel(t *testing.T) {
 			}
 			sessions = append(sessions, mine...)
 		}
-		want := s.allSessions()
+		want, names := s.allSessions()
 		slices.SortStableFunc(want, func(a, b Session) int {
 			if a.Local != b.Local || a.Family == b.Family {
 				return 0
@@ -225,6 +234,11 @@ func TestAgreesWithNaiveModel(t *testing.T) {
 		sortSessions(sessions)
 		if diff := cmp.Diff(want, sessions, cmp.Comparer(func(a, b netip.Addr) bool { return a == b })); diff != "" {
 			t.Fatalf("sessions (-naive +model):\n%s", diff)
+		}
+		for i := range sessions {
+			if got, want := sessions[i].Name(), names[endsOf(&sessions[i])]; got != want {
+				t.Fatalf("%+v is named %s, by the naive model %s", sessions[i], got, want)
+			}
 		}
 		missing, ok := s.missing(nil)
 		if !ok {

@@ -19,7 +19,7 @@ func (n *Network) Reflectors() []string {
 }
 
 // SessionsOf are the configured sessions of a node whose other end has one for it
-// as well, by family and the neighbor's address. nil for an unknown node.
+// as well, by family and the neighbor's address. None for an unknown node.
 func (n *Network) SessionsOf(name string) []Session {
 	at, ok := slices.BinarySearch(n.roles.names, name)
 	if !ok || !n.view.nodes[at].present {
@@ -27,7 +27,7 @@ func (n *Network) SessionsOf(name string) []Session {
 	}
 	local := int32(at)
 	class := n.roles.classOf[local]
-	var out []Session
+	out := make([]Session, 0, n.sessionsOfClass(class))
 	for f := range families {
 		for i := range n.graphs[f].edges[class] {
 			to := n.graphs[f].edges[class][i].to
@@ -50,10 +50,9 @@ func (n *Network) session(local, remote int32, f Family, p, q *proto, waiting []
 	s := Session{
 		Local: n.roles.names[local], Remote: n.roles.names[remote],
 		LocalIP: n.view.nodes[local].addr[f], RemoteIP: n.view.nodes[remote].addr[f],
-		Family: f, Kind: p.def.kind, Client: p.def.client, EBGP: p.def.ebgp(),
+		Family: f, Kind: p.def.kind, Port: p.def.port, Client: p.def.client, EBGP: p.def.ebgp(),
 		Ambiguous: p.ambiguous || q.ambiguous,
 	}
-	s.Name = protocolName(p.def.kind, s.RemoteIP, p.def.port)
 	for _, w := range waiting {
 		s.Waiting = append(s.Waiting, protocolName(w.def.kind, s.RemoteIP, w.def.port))
 	}

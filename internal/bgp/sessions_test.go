@@ -36,7 +36,7 @@ func (in Input) listening(name string, port uint16) Input {
 func brief(n *Network, node int) []string {
 	out := []string{}
 	for _, s := range n.SessionsOf(nodeName(node)) {
-		text := s.Remote + " " + s.Name
+		text := s.Remote + " " + s.Name()
 		if s.Client {
 			text += " c"
 		}

@@ -71,9 +71,9 @@ type Session struct {
 	Local, Remote     string
 	LocalIP, RemoteIP netip.Addr
 	Family            Family
-	// Name is the protocol's name in BIRD on Local, as Calico makes it.
-	Name string
-	Kind Kind
+	Kind              Kind
+	// Port of Remote; 0: BGP's own.
+	Port uint16
 	// Waiting are the names of further protocols for the same neighbor. They
 	// wait for the first to go away.
 	Waiting []string
@@ -85,6 +85,10 @@ type Session struct {
 	// sides, and which of them wins changes at random.
 	Ambiguous bool
 }
+
+// Name is the protocol's name in BIRD on Local, as Calico makes it. It is made when it is
+// asked for: a large cluster has tens of thousands of sessions, of which few are shown.
+func (s *Session) Name() string { return protocolName(s.Kind, s.RemoteIP, s.Port) }
 
 // Pair is an ordered pair of nodes: From does not see, or loses, the routes of To.
 type Pair struct {

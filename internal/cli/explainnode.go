@@ -56,7 +56,7 @@ func explainNode(c *dump.Cluster, node *inventory.Node, now time.Time) (*nodeSto
 	told.Plan = whatIsPlanned(c, policy, node.Name, now)
 	for _, s := range bgp.Build(network(c)).SessionsOf(node.Name) {
 		told.Sessions = append(told.Sessions, sessionStory{
-			Family: s.Family.String(), Remote: s.Remote, RemoteIP: s.RemoteIP.String(), Name: s.Name,
+			Family: s.Family.String(), Remote: s.Remote, RemoteIP: s.RemoteIP.String(), Name: s.Name(),
 			Client: s.Client, EBGP: s.EBGP, Ambiguous: s.Ambiguous,
 		})
 	}

@@ -24,7 +24,7 @@ func predictWithout(t *testing.T, in bgp.Input, victim string) picture {
 		}
 		for _, s := range network.SessionsOf(node) {
 			if !lost(s.Remote) {
-				out.sessions[sessionKey(node, s.Remote, append([]string{s.Name}, s.Waiting...)...)] = true
+				out.sessions[sessionKey(node, s.Remote, append([]string{s.Name()}, s.Waiting...)...)] = true
 			}
 		}
 		paths, capped := network.PathsTo(node, bgp.IPv4, lost)
