@@ -24,8 +24,8 @@ import (
 // BenchmarkPass is one pass of the controller against the real API server, with
 // caches as in production, in a cluster of 5,000 nodes in which what Auto chooses
 // is in force and reported up, so that nothing is left to do. "no-change" is the
-// whole pass; "fresh-look" is what a pass reads on top of that before it writes a
-// step. Beside it the live heap with all caches, in MB (10^6 bytes).
+// whole pass, "gather" and "decide" are its parts; "fresh-look" is what a pass reads on
+// top of that before it writes a step. Beside it the live heap with all caches, in MB (10^6 bytes).
 func BenchmarkPass(b *testing.B) {
 	if testing.Short() {
 		b.Skip("5,000 nodes take too long for -short")
@@ -52,9 +52,25 @@ func BenchmarkPass(b *testing.B) {
 		runtime.ReadMemStats(&memory)
 		b.ReportMetric(float64(memory.HeapAlloc)/1e6, "heap-MB")
 	})
+	in, err := r.gather(b.Context())
+	c.must(err)
+	b.Run(fmt.Sprintf("gather/nodes=%d", nodes), func(b *testing.B) {
+		b.ReportAllocs()
+		for b.Loop() {
+			if _, err := r.gather(b.Context()); err != nil {
+				b.Fatal(err)
+			}
+		}
+	})
+	b.Run(fmt.Sprintf("decide/nodes=%d", nodes), func(b *testing.B) {
+		b.ReportAllocs()
+		for b.Loop() {
+			if out := r.Decide(in); out.Step != nil {
+				b.Fatal(out.Step)
+			}
+		}
+	})
 	b.Run(fmt.Sprintf("fresh-look/nodes=%d", nodes), func(b *testing.B) {
-		in, err := r.gather(b.Context())
-		c.must(err)
 		b.ReportAllocs()
 		for b.Loop() {
 			fresh := in

@@ -7,27 +7,19 @@ import (
 	"time"
 )
 
-// seed are the figures measured of the first implementation of the idea (the
-// controller of 2020 in Calico's kube-controllers), by size and event.
-var seed = map[string]string{
-	"5000/no-change":      "890 ms, 14,920 BGPPeers",
-	"5000/reflector-lost": "16,205 writes",
-	"5000/client-removed": "22,831 writes",
-	"20000/no-change":     "37 to 74 s, 59,920 BGPPeers",
-}
-
 func tables(results []result) string {
 	var out strings.Builder
-	out.WriteString("### Planning\n\n" +
-		"| nodes | event | time | memory | allocations | reflectors | BGPPeers | writes: reflectors' nodes, clients, BGPPeers | the seed |\n" +
-		"|---:|---|---:|---:|---:|---:|---:|---|---|\n")
+	out.WriteString(beside(results))
+	out.WriteString("\n### Planning\n\n" +
+		"| nodes | event | time | memory | allocations | reflectors | BGPPeers | writes: reflectors' nodes, clients, BGPPeers |\n" +
+		"|---:|---|---:|---:|---:|---:|---:|---|\n")
 	for _, r := range results {
 		if rest, ok := strings.CutPrefix(r.name, "Event/"); ok {
 			size, event, _ := strings.Cut(rest, "/")
-			fmt.Fprintf(&out, "| %s | %s | %s | %s | %s | %s | %s | %s, %s, %s | %s |\n",
+			fmt.Fprintf(&out, "| %s | %s | %s | %s | %s | %s | %s | %s, %s, %s |\n",
 				grouped(size), strings.ReplaceAll(event, "-", " "), duration(r), memory(r), number(r, "allocs/op"),
 				number(r, "reflectors"), number(r, "bgppeers"),
-				number(r, "role-writes"), number(r, "client-writes"), number(r, "peer-writes"), seed[rest])
+				number(r, "role-writes"), number(r, "client-writes"), number(r, "peer-writes"))
 		}
 	}
 	out.WriteString("\n### Proving\n\n| nodes | what | time | memory | allocations |\n|---:|---|---:|---:|---:|\n")
