@@ -298,6 +298,14 @@ func (w *writes) total() int {
 	return sum
 }
 
+// objects are the writes beside those of the policy's status.
+func (w *writes) objects() int {
+	w.mu.Lock()
+	status := w.count[statusPatch]
+	w.mu.Unlock()
+	return w.total() - status
+}
+
 func (w *writes) String() string {
 	w.mu.Lock()
 	defer w.mu.Unlock()
