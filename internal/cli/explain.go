@@ -2,6 +2,7 @@ package cli
 
 import (
 	"fmt"
+	"io"
 	"slices"
 	"time"
 
@@ -40,9 +41,6 @@ made of is in docs/policy.md.`,
 	input.add(cmd)
 	policyFile.add(cmd)
 	cmd.RunE = func(cmd *cobra.Command, _ []string) error {
-		if err := output.check(); err != nil {
-			return err
-		}
 		policy, err := policyFile.read()
 		if err != nil {
 			return err
@@ -59,10 +57,7 @@ made of is in docs/policy.md.`,
 		if err != nil {
 			return err
 		}
-		if output.value != formatTable {
-			return printData(cmd.OutOrStdout(), output.value, told)
-		}
-		return told.print(cmd.OutOrStdout())
+		return output.show(cmd.OutOrStdout(), told, told.print)
 	}
 	return cmd
 }
@@ -82,9 +77,6 @@ input (else by the defaults), and which BGP sessions it is configured to have.
 	input.add(cmd)
 	cmd.Flags().BoolVar(&all, "all", false, "list all sessions, however many")
 	cmd.RunE = func(cmd *cobra.Command, args []string) error {
-		if err := output.check(); err != nil {
-			return err
-		}
 		cluster, err := input.read(cmd)
 		if err != nil {
 			return err
@@ -97,10 +89,7 @@ input (else by the defaults), and which BGP sessions it is configured to have.
 		if err != nil {
 			return err
 		}
-		if output.value != formatTable {
-			return printData(cmd.OutOrStdout(), output.value, told)
-		}
-		return told.print(cmd.OutOrStdout(), all)
+		return output.show(cmd.OutOrStdout(), told, func(w io.Writer) error { return told.print(w, all) })
 	}
 	return cmd
 }
@@ -121,9 +110,6 @@ Exit code 0: TO has a route in every family that both speak. 1: it has none.
 	output := addOutput(cmd, formatTable, formatJSON, formatYAML)
 	input.add(cmd)
 	cmd.RunE = func(cmd *cobra.Command, args []string) error {
-		if err := output.check(); err != nil {
-			return err
-		}
 		cluster, err := input.read(cmd)
 		if err != nil {
 			return err
@@ -137,11 +123,7 @@ Exit code 0: TO has a route in every family that both speak. 1: it has none.
 			return fmt.Errorf("%s and %s are the same node: name two", args[0], args[1])
 		}
 		told := explainPair(cluster, args[0], args[1])
-		if output.value == formatTable {
-			err = told.print(cmd.OutOrStdout())
-		} else {
-			err = printData(cmd.OutOrStdout(), output.value, told)
-		}
+		err = output.show(cmd.OutOrStdout(), told, told.print)
 		if err == nil && told.missing() {
 			err = &exitError{code: exitFindings}
 		}

@@ -45,9 +45,6 @@ What it may do, and what not, is in docs/policy.md.`,
 	output := addOutput(cmd, formatTable, formatJSON, formatYAML)
 	input.add(cmd)
 	cmd.RunE = func(cmd *cobra.Command, _ []string) error {
-		if err := output.check(); err != nil {
-			return err
-		}
 		cluster, err := input.read(cmd)
 		if err != nil {
 			return err
@@ -56,10 +53,7 @@ What it may do, and what not, is in docs/policy.md.`,
 			return errors.New("there is no RouteReflectorAutoscaler in the input: its status tells what holds a rollout")
 		}
 		told := explainBrakes(cluster.Autoscaler, time.Now())
-		if output.value != formatTable {
-			return printData(cmd.OutOrStdout(), output.value, told)
-		}
-		return told.print(cmd.OutOrStdout())
+		return output.show(cmd.OutOrStdout(), told, told.print)
 	}
 	return cmd
 }

@@ -29,9 +29,6 @@ their route reflectors and clients in blocks, links with the number of sessions.
 	input.add(cmd)
 	cmd.Flags().StringVar(&zoneLabel, "zone-label", "", "node `label` that names zones; unset: what the cluster's policy says")
 	cmd.RunE = func(cmd *cobra.Command, _ []string) error {
-		if err := output.check(); err != nil {
-			return err
-		}
 		cluster, err := input.read(cmd)
 		if err != nil {
 			return err

@@ -41,9 +41,6 @@ mend ("reached": false in JSON). 2: the input cannot be used.`,
 	input.add(cmd)
 	policyFile.add(cmd)
 	cmd.RunE = func(cmd *cobra.Command, _ []string) error {
-		if err := output.check(); err != nil {
-			return err
-		}
 		policy, err := policyFile.read()
 		if err != nil {
 			return err

@@ -18,14 +18,23 @@ type outputFlag struct {
 	formats []string
 }
 
-// addOutput adds -o; the first format is the default.
+// addOutput adds -o; the first format is the default. An unknown one is refused before
+// any work is done.
 func addOutput(cmd *cobra.Command, formats ...string) *outputFlag {
 	f := &outputFlag{formats: formats}
+	cmd.PreRunE = func(*cobra.Command, []string) error { return f.check() }
 	cmd.Flags().StringVarP(&f.value, "output", "o", formats[0], "`format` of the output: "+strings.Join(formats, ", "))
 	return f
 }
 
-// check refuses an unknown format before any work is done.
+// show prints a value as a table or as data.
+func (f *outputFlag) show(w io.Writer, value any, table func(io.Writer) error) error {
+	if f.value == formatTable {
+		return table(w)
+	}
+	return printData(w, f.value, value)
+}
+
 func (f *outputFlag) check() error {
 	if slices.Contains(f.formats, f.value) {
 		return nil

@@ -39,19 +39,12 @@ refuse a configuration. 2: the input cannot be used.`,
 	output := addOutput(cmd, formatTable, formatJSON, formatYAML)
 	input.add(cmd)
 	cmd.RunE = func(cmd *cobra.Command, _ []string) error {
-		if err := output.check(); err != nil {
-			return err
-		}
 		cluster, err := input.read(cmd)
 		if err != nil {
 			return err
 		}
 		report := bgp.Build(network(cluster)).Report(reportOptions(cluster))
-		if output.value == formatTable {
-			err = printReport(cmd.OutOrStdout(), &report)
-		} else {
-			err = printData(cmd.OutOrStdout(), output.value, report)
-		}
+		err = output.show(cmd.OutOrStdout(), report, func(w io.Writer) error { return printReport(w, &report) })
 		if err == nil && broken(&report) {
 			err = &exitError{code: exitFindings}
 		}
