@@ -27,8 +27,8 @@ func (d *design) name() string { return fmt.Sprintf("%d-%d", d.points, d.block) 
 // Sources: the difference sets are the classical ones of Singer (projective
 // geometries), Paley (quadratic residues), Stanton and Sprott (twin primes) and
 // Lehmer (quartic residues modulo 37); 45-12 is McFarland's; 56-11 is the Gewirtz
-// graph with loops. 16-6, 25-9 and 79-13 (Aschbacher's) come from a search of our own
-// for designs with an automorphism of order 4, 3 and 11. The test counts every meeting of every design.
+// graph with loops. 16-6, 25-9, 31-10 and 79-13 (Aschbacher's) come from a search of our
+// own for designs with an automorphism of order 4, 3, 7 and 11. The test counts every meeting of every design.
 var designs = sync.OnceValue(func() []design {
 	out := []design{
 		// Lines of projective planes.
@@ -57,6 +57,11 @@ var designs = sync.OnceValue(func() []design {
 			[]int{0, 6, 8, 10, 13, 14, 20, 22, 24}, []int{3, 4, 6, 10, 11, 13, 18, 19, 21},
 			[]int{0, 4, 8, 11, 12, 16, 21, 22, 23}, []int{0, 6, 7, 9, 15, 16, 18, 20, 21},
 			[]int{0, 5, 7, 10, 11, 12, 13, 15, 17}, []int{0, 1, 4, 9, 10, 15, 19, 23, 24}),
+		developed(31, 7,
+			[]int{0, 1, 7, 8, 14, 17, 21, 23, 25, 28}, []int{0, 1, 10, 12, 18, 20, 23, 26, 27, 29},
+			[]int{0, 3, 11, 13, 15, 18, 23, 24, 25, 30}, []int{0, 2, 4, 9, 12, 13, 16, 17, 18, 21},
+			[]int{0, 1, 2, 3, 4, 5, 6, 28, 29, 30}, []int{7, 8, 9, 10, 11, 12, 13, 28, 29, 30},
+			[]int{14, 15, 16, 17, 18, 19, 20, 28, 29, 30}),
 		mcFarland(),
 		twinPrimes(5),
 	}
