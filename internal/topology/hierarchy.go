@@ -80,8 +80,8 @@ type hierarchyPlanner struct {
 	units       []*unit
 	groups      []Group
 	homes       map[string]string
-	// loose is how many clients peer with the spine.
-	loose int
+	// loose are the clients that peer with the spine.
+	loose loose
 }
 
 // unit is a number of clients that share reflectors and a cluster ID: a rack, or one
@@ -266,13 +266,13 @@ func (h *hierarchyPlanner) withinLimits() bool {
 	}
 	if limit := int(spec.Scaling.Min); total < limit {
 		h.plan.problem(ReasonLimitExceeded,
-			"topology Hierarchy comes to %d route reflectors (%d for %d %s, %d of the spine), scaling.min asks for %d: lower it, or tell smaller racks by spec.rackLabel",
-			total, racks, len(h.units), units, len(h.spine), limit)
+			"topology Hierarchy comes to %s (%d for %d %s, %d of the spine), scaling.min asks for %d: lower it, or tell racks by spec.rackLabel of which more have at least %d nodes that can be reflectors",
+			counted(total, "route reflector"), racks, len(h.units), units, len(h.spine), limit, h.each+1)
 	}
-	if sessions := racks + h.loose + len(h.spine) - 1; sessions > most {
+	if sessions := racks + h.loose.all + len(h.spine) - 1; sessions > most {
 		h.plan.problem(ReasonLimitExceeded,
-			"topology Hierarchy gives a reflector of the spine %d sessions (%d reflectors of racks, %d clients without a rack of at least %d nodes that can be reflectors, %d of the spine), limits.sessionsPerReflector allows %d: label these clients' nodes with %s, or raise the limit",
-			sessions, racks, h.loose, h.each+1, len(h.spine)-1, most, h.label)
+			"topology Hierarchy gives a reflector of the spine %d sessions (%d reflectors of racks, %d clients without a rack of at least %d nodes that can be reflectors, %d of the spine), limits.sessionsPerReflector allows %d: %s",
+			sessions, racks, h.loose.all, h.each+1, len(h.spine)-1, most, h.remedy())
 	}
 	if busiest > most {
 		h.plan.problem(ReasonLimitExceeded,

@@ -187,6 +187,40 @@ func TestHierarchyOfRacks(t *testing.T) {
 	}
 }
 
+// Racks of just as many nodes as they would have reflectors peer with the spine: each
+// of their nodes would do so as a reflector too. So the spine is what bounds them.
+func TestHierarchyOfRacksOfTwo(t *testing.T) {
+	t.Parallel()
+	pairs := func(racks int, more ...int) *world {
+		sizes := append(slices.Repeat([]int{2}, racks), more...)
+		return inRacks(sizes, shaped(v1alpha1.TopologyHierarchy, 1, byRack, manyPaths, func(s *policy) { s.Scaling.Min = 2 }))
+	}
+	for name, w := range map[string]*world{"alone": pairs(240), "beside larger ones": pairs(60, 40, 40, 3)} {
+		plan := w.plan()
+		t.Log(name, len(plan.Groups))
+		w.proveHierarchy(t, &plan, 1)
+	}
+	refused := pairs(251).plan()
+	want := "topology Hierarchy gives a reflector of the spine 501 sessions (0 reflectors of racks, 500 clients without a rack of at least 3 nodes that can be reflectors, 1 of the spine), limits.sessionsPerReflector allows 500: tell larger racks by spec.rackLabel (those of 500 have at most 2 nodes), or raise the limit"
+	if len(refused.Problems) != 1 || refused.Problems[0].Message != want {
+		t.Errorf("problems %v, want %q", refused.Problems, want)
+	}
+	unable := pairs(0, 300, 300)
+	for i := range unable.request.Nodes {
+		unable.request.Nodes[i].Unschedulable = i > 1 && i < 300
+	}
+	refused = unable.plan()
+	if len(refused.Problems) != 0 {
+		t.Errorf("problems %v", refused.Problems)
+	}
+	unable.request.Spec.Limits.SessionsPerReflector = 299
+	refused = unable.plan()
+	mend := "let more nodes be reflectors by spec.placement (of the racks of 299 at most 2 can), or raise the limit"
+	if len(refused.Problems) != 1 || !strings.HasSuffix(refused.Problems[0].Message, mend) {
+		t.Errorf("problems %v, want %q", refused.Problems, mend)
+	}
+}
+
 // A client has a path over each reflector of its rack, each of the spine, and each of
 // the other's rack, however many racks there are.
 func TestHierarchyPaths(t *testing.T) {
@@ -222,11 +256,11 @@ func TestHierarchyRefused(t *testing.T) {
 		{"too many reflectors", many, byRack,
 			"topology Hierarchy needs 122 route reflectors (120 for 60 racks or parts of racks, 2 of the spine), scaling.max allows 100: raise it, or tell larger racks by spec.rackLabel"},
 		{"too few reflectors", []int{20}, func(s *policy) { byRack(s); s.Scaling.Min = 6 },
-			"topology Hierarchy comes to 4 route reflectors (2 for 1 rack or part of one, 2 of the spine), scaling.min asks for 6: lower it, or tell smaller racks by spec.rackLabel"},
+			"topology Hierarchy comes to 4 route reflectors (2 for 1 rack or part of one, 2 of the spine), scaling.min asks for 6: lower it, or tell racks by spec.rackLabel of which more have at least 3 nodes that can be reflectors"},
 		{"too many paths", []int{20}, func(s *policy) { byRack(s); s.Limits.PathsPerRoute = 7; s.Scaling.Min = 3 },
 			"topology Hierarchy: 2 reflectors a rack and on the spine (limits.reflectorFailures 1 and one more) give a client 8 paths a route, limits.pathsPerRoute allows 7; what stands stays"},
 		{"spine too busy", []int{20, 1, 1, 1, 1, 1, 1, 0, 0, 0}, func(s *policy) { byRack(s); s.Limits.SessionsPerReflector = 30 },
-			"topology Hierarchy gives a reflector of the spine 38 sessions (2 reflectors of racks, 35 clients without a rack of at least 3 nodes that can be reflectors, 1 of the spine), limits.sessionsPerReflector allows 30: label these clients' nodes with example.org/rack, or raise the limit"},
+			"topology Hierarchy gives a reflector of the spine 38 sessions (2 reflectors of racks, 35 clients without a rack of at least 3 nodes that can be reflectors, 1 of the spine), limits.sessionsPerReflector allows 30: label the nodes of 30 of these with example.org/rack, tell larger racks by spec.rackLabel (those of 5 have at most 2 nodes), or raise the limit"},
 	} {
 		w := inRacks(tt.racks, shaped(v1alpha1.TopologySingle, 1, func(s *policy) { s.Limits.PathsPerRoute = 1000 }))
 		single := w.settle()

@@ -125,6 +125,10 @@ func (h *hierarchyPlanner) count() {
 			told[group.Value] = group.Name
 		}
 	}
+	racks := map[string]*rack{}
+	for _, r := range h.racks {
+		racks[r.value] = r
+	}
 	for i := range h.request.Nodes {
 		node := &h.request.Nodes[i]
 		if !node.HasBGP() || node.Deleting || h.taken[node.Name] {
@@ -134,7 +138,7 @@ func (h *hierarchyPlanner) count() {
 		if u := unitOf[group]; u != nil {
 			u.size++
 		} else {
-			h.loose++
+			h.loose.add(racks[node.Labels[h.label]], h.each)
 		}
 	}
 }
