@@ -72,37 +72,43 @@ func singleShape(spec *v1alpha1.RouteReflectorAutoscalerSpec, c *counts) shape {
 	}
 }
 
-// multiShape: k reflectors a client, in groups as many as reflectors.
+// multiShape: k reflectors a client, in groups as many as reflectors. Without the tag
+// filter it may be as many as unfilteredIDs, with the paths that the planner counts on.
 func multiShape(spec *v1alpha1.RouteReflectorAutoscalerSpec, c *counts, support TagFilterSupport) shape {
 	k, need := int(spec.ReflectorsPerClient), int(*spec.Limits.ReflectorFailures)+1
-	switch {
-	case !support.Cluster:
-		return no("needs the tag filter, which this cluster cannot have: %s", orUnknown(support.Why))
-	case k < need:
+	if k < need {
 		return no("reflectorsPerClient %d does not survive %d failures (limits.reflectorFailures)", k, need-1)
 	}
 	least := max(Count(spec.Scaling, c.nodes), k)
 	m, _ := smallest(c.nodes, k, int(spec.Limits.SessionsPerReflector), least, int(spec.Scaling.Max))
-	if m > c.filtering {
+	most, paths := min(int(spec.Scaling.Max), c.filtering), k*k
+	if !support.Cluster {
+		if m > unfilteredIDs {
+			return no("needs %d route reflectors, and more than %d only with the tag filter, which this cluster cannot have: %s",
+				m, unfilteredIDs, orUnknown(support.Why))
+		}
+		most, paths = min(most, unfilteredIDs), unfilteredPaths(k, unfilteredIDs)
+	} else if m > c.filtering {
 		return no("needs %d route reflectors, only %d %s can be one and carry the tag filter", m, c.filtering, some(c.filtering, "node", "nodes"))
 	}
-	m, groups, writes := multiGroups(spec, c, k, m)
+	m, groups, writes := multiGroups(spec, c, k, m, most)
 	return shape{
 		reflectors: m, ownRoutes: m, homes: k, degree: sessionsWith(c.nodes, k, m),
-		sessions: max(c.nodes-m, 0)*k + m*(m-1)/2, paths: k * k,
+		sessions: max(c.nodes-m, 0)*k + m*(m-1)/2, paths: paths,
 		groups: groups, peers: groups + 2, writes: writes, anyZone: k > 1 && c.reach(true) > 1,
 	}
 }
 
 // multiGroups says into how many groups the clients of so many reflectors are cut,
 // and how many of them need a label for it: none where all reflectors serve all, or
-// where the zones are even enough, for which there may be a reflector or two more.
-func multiGroups(spec *v1alpha1.RouteReflectorAutoscalerSpec, c *counts, k, m int) (reflectors, groups, writes int) {
+// where the zones are even enough, for which there may be a reflector or two more,
+// up to most.
+func multiGroups(spec *v1alpha1.RouteReflectorAutoscalerSpec, c *counts, k, m, most int) (reflectors, groups, writes int) {
 	if m <= k {
 		return m, 0, 0
 	}
 	if c.zoned && m <= len(c.zones)*k {
-		s := sizer{c: c.census(), k: k, sessions: int(spec.Limits.SessionsPerReflector), most: min(int(spec.Scaling.Max), c.filtering)}
+		s := sizer{c: c.census(), k: k, sessions: int(spec.Limits.SessionsPerReflector), most: most}
 		if with, ok := s.sizeByZone(m, byEither, c.reach(true) > 1); ok {
 			return with, len(c.zones), 0
 		}

@@ -12,7 +12,8 @@ import (
 type counts struct {
 	// nodes that speak BGP.
 	nodes int
-	// able nodes can be reflectors, filtering ones also carry the tag filter.
+	// able nodes can be reflectors, filtering ones those of Multi: they carry the tag
+	// filter too, where the cluster can have it at all.
 	able, filtering int
 	// zones, by name.
 	zones []zoneCount
@@ -66,7 +67,7 @@ func survey(request Request, f *field) counts {
 			rack := racks[name]
 			rack.able++
 			racks[name] = rack
-			if request.TagFilter.On(group[i].node.Name) {
+			if !request.TagFilter.Cluster || request.TagFilter.On(group[i].node.Name) {
 				zone.filtering++
 				c.filtering++
 			}

@@ -1,6 +1,7 @@
 package topology_test
 
 import (
+	"slices"
 	"strings"
 	"testing"
 
@@ -86,6 +87,40 @@ func TestWithoutTagFilter(t *testing.T) {
 			t.Errorf("%d reflectors, problems %v", len(plan.Reflectors), plan.Problems)
 		}
 	})
+}
+
+// Auto weighs three cluster IDs without the filter as the planner plans them, and more
+// not at all.
+func TestWeighedWithoutTagFilter(t *testing.T) {
+	t.Parallel()
+	for nodes, problem := range map[int]string{
+		300: "",
+		747: "",
+		748: "needs 4 route reflectors, and more than 3 only with the tag filter, which this cluster cannot have: Calico is v3.31.2",
+	} {
+		w := multi(nodes, evenly(3))
+		w.request.TagFilter = topology.TagFilterSupport{Why: "Calico is v3.31.2"}
+		options, err := topology.Weigh(w.request)
+		if err != nil {
+			t.Fatal(err)
+		}
+		at := slices.IndexFunc(options, func(o topology.Option) bool { return o.Topology == v1alpha1.TopologyMulti })
+		if got := options[at]; got.Problem != problem {
+			t.Errorf("%d nodes: problem %q, want %q", nodes, got.Problem, problem)
+		}
+		plan := w.plan()
+		if problem != "" {
+			if len(plan.Problems) == 0 || len(plan.Reflectors) > 0 {
+				t.Errorf("%d nodes: %d reflectors, problems %v", nodes, len(plan.Reflectors), plan.Problems)
+			}
+			continue
+		}
+		noProblems(t, &plan)
+		net := w.network(&plan)
+		if got := options[at]; got.Reflectors != len(plan.Reflectors) || got.Sessions < net.Degree() || got.Paths < net.Paths().Max {
+			t.Errorf("%d nodes: weighed as %+v, planned with %d reflectors, %d sessions, %d paths", nodes, got, len(plan.Reflectors), net.Degree(), net.Paths().Max)
+		}
+	}
 }
 
 // TestUnfilteredPaths are the figures measured with real BIRD 1.6.8.
