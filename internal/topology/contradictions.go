@@ -89,6 +89,11 @@ func (p *Plan) contradictsNodes(request Request, f *field, rules *inventory.Rule
 	p.pinnedUnfit(request, rules)
 	need := int(*request.Spec.Limits.ReflectorFailures) + 1
 	if able := len(f.kept) + len(f.stopgaps) + len(f.candidates); able > 0 && able < need {
+		if len(p.Ineligible) == 0 {
+			p.problem(ReasonTooFewEligible, "spec.limits.reflectorFailures %d needs %d route reflectors, there %s: lower it, or add nodes",
+				need-1, need, some(able, "is only 1 node", fmt.Sprintf("are only %d nodes", able)))
+			return
+		}
 		p.problem(ReasonTooFewEligible,
 			"spec.limits.reflectorFailures %d needs %d route reflectors, only %d of %d nodes can be one (%s): lower it, or change spec.placement",
 			need-1, need, able, p.Nodes, p.Describe())

@@ -231,7 +231,7 @@ func (q *quorumPlanner) lostZones(d *design) []int {
 // refuse says why no design fits.
 func (q *quorumPlanner) refuse() {
 	smallest, least, lean := 0, 0, ""
-	anyMeets := false
+	anyMeets, enough := false, 0
 	for i := range designs() {
 		d := &designs()[i]
 		if d.meet > q.failures && d.block <= q.paths && smallest == 0 {
@@ -241,6 +241,9 @@ func (q *quorumPlanner) refuse() {
 			continue
 		}
 		anyMeets = true
+		if enough == 0 && q.fits(d, q.plan.Nodes) && d.points >= q.floor() {
+			enough = d.points
+		}
 		if sessions := d.points - 1 + (q.plan.Nodes*d.block+d.points-1)/d.points; lean == "" || sessions < least {
 			least, lean = sessions, fmt.Sprintf("%d reflectors in blocks of %d", d.points, d.block)
 		}
@@ -265,8 +268,8 @@ func (q *quorumPlanner) refuse() {
 			q.plan.Nodes, q.over.most, q.over.d.points, q.over.d.block, q.sessions)
 	default:
 		q.plan.problem(ReasonTooFewEligible,
-			"topology Quorum: only %d %s can be route reflectors%s, and no block design that keeps to the limits has so few; what stands stays",
-			q.able, some(q.able, "node", "nodes"), q.others())
+			"topology Quorum: only %d %s can be route reflectors%s, and the smallest block design that keeps to the limits and has the %d that spec.scaling asks for has %d; what stands stays",
+			q.able, some(q.able, "node", "nodes"), q.others(), q.want, enough)
 	}
 }
 

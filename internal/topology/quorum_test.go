@@ -202,7 +202,7 @@ func TestQuorumRefused(t *testing.T) {
 		{"too many nodes", 3000, 1, func(*policy) {},
 			"topology Quorum: 3000 nodes need 572 sessions a route reflector with the widest block design in reach (79 reflectors in blocks of 13), limits.sessionsPerReflector allows 500; use Multi or Hierarchy, or raise scaling.max or the limit; what stands stays"},
 		{"too few eligible", 6, 1, func(*policy) {},
-			"topology Quorum: only 6 nodes can be route reflectors, and no block design that keeps to the limits has so few; what stands stays"},
+			"topology Quorum: only 6 nodes can be route reflectors, and the smallest block design that keeps to the limits and has the 3 that spec.scaling asks for has 7; what stands stays"},
 	} {
 		w := newWorld(tt.nodes, evenly(1), shaped(v1alpha1.TopologySingle, tt.f))
 		single := w.settle()
