@@ -3,8 +3,6 @@ package topology
 import (
 	"maps"
 	"slices"
-
-	"tapetum.dev/tapetum/api/v1alpha1"
 )
 
 // multi plans the topology Multi: a cluster ID for each reflector, all of them
@@ -103,10 +101,10 @@ func (p *multiPlanner) grown(least, most int) int {
 // fewer is the least number below m that leaves some room on the reflectors: with
 // none the next node would call the one back that has just left.
 func (p *multiPlanner) fewer(m int) int {
-	limit := int(p.request.Spec.Limits.SessionsPerReflector)
+	limit := p.sizer.sessions
 	for less := p.want.m; less < m; less++ {
 		d := p.draft(less)
-		if d.over(&p.request.Spec) <= 0 && d.a.mean()+less-1 <= limit-limit/20 {
+		if d.over(limit) <= 0 && d.a.mean()+less-1 <= limit-limit/20 {
 			return less
 		}
 	}
@@ -129,25 +127,23 @@ func (p *multiPlanner) between(m int) int {
 	for ; m < p.want.m; m++ {
 		d := p.draft(m)
 		even := d.a.even(30) || d.a.most() <= d.a.mean()+few
-		if even && d.a.scattered() && d.over(&p.request.Spec) <= 0 {
+		if even && d.a.scattered() && d.over(p.sizer.sessions) <= 0 {
 			return m
 		}
 	}
 	return p.want.m
 }
 
-// over is by how much the busiest reflector passes the limit of sessions.
-func (d *draft) over(spec *v1alpha1.RouteReflectorAutoscalerSpec) int {
-	return d.a.most() + len(d.a.servers) - 1 - int(spec.Limits.SessionsPerReflector)
-}
+// over is by how much the busiest reflector passes a limit of sessions.
+func (d *draft) over(limit int) int { return d.a.most() + len(d.a.servers) - 1 - limit }
 
 // carryOut chooses the reflectors and who serves whom, with more reflectors where
 // the real loads need them.
 func (p *multiPlanner) carryOut(m, most int) {
-	limit := int(p.request.Spec.Limits.SessionsPerReflector)
+	limit := p.sizer.sessions
 	for ; ; m++ {
 		d := p.draft(m)
-		over := d.over(&p.request.Spec)
+		over := d.over(limit)
 		if over > 0 && m < most && m < p.want.floor+2*forBalance {
 			continue
 		}

@@ -38,7 +38,7 @@ func (p *multiPlanner) draft(m int) *draft {
 		d.lost = d.lost || len(group.by) > 0 && len(group.by) < min(p.k, len(d.all))
 	}
 	d.a.replacing = d.lost || p.lost
-	d.a.assign(int(p.request.Spec.Limits.SessionsPerReflector) - len(d.all) + 1)
+	d.a.assign(p.sizer.sessions - len(d.all) + 1)
 	return d
 }
 
@@ -155,8 +155,7 @@ func (p *multiPlanner) groups(reflectors []candidate, m int) partition {
 	if none && p.want.byLabel {
 		return byZoneLabel(p.request, names)
 	}
-	limit := int(p.request.Spec.Limits.SessionsPerReflector)
-	full := max((limit-m+1)/(p.k*p.want.fine), 1)
+	full := max((p.sizer.sessions-m+1)/(p.k*p.want.fine), 1)
 	return cut(p.request, names, p.c.shards(m*p.want.fine), full, full/10)
 }
 

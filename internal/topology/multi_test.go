@@ -391,3 +391,27 @@ func TestAsksForLoad(t *testing.T) {
 		t.Errorf("asks for %d though nothing is to be chosen", len(plan.AskLoad))
 	}
 }
+
+// TestMultiBeyondTheLimit: where no number of reflectors keeps to the limit of sessions
+// there are as many as come nearest to it, with groups as few as ever.
+func TestMultiBeyondTheLimit(t *testing.T) {
+	t.Parallel()
+	w := multi(300, evenly(3), func(s *v1alpha1.RouteReflectorAutoscalerSpec) {
+		s.ReflectorsPerClient, s.Limits.SessionsPerReflector = 3, 10
+	})
+	plan := w.settle()
+	want := "300 nodes with 3 route reflectors each would need 59 sessions a route reflector with 30 of them, limits.sessionsPerReflector allows 10: raise it or scaling.max (100), or lower reflectorsPerClient"
+	if len(plan.Problems) != 1 || plan.Problems[0].Message != want {
+		t.Errorf("problems %v, want %q", plan.Problems, want)
+	}
+	if m := len(plan.Reflectors); m < 30 || m > 32 || len(plan.Groups) > 36 {
+		t.Errorf("%d reflectors, %d groups", m, len(plan.Groups))
+	}
+	if degree := w.network(&plan).Degree(); degree > 59 {
+		t.Errorf("%d sessions a reflector", degree)
+	}
+	again := w.plan()
+	if diff := cmp.Diff(essence(&plan), essence(&again)); diff != "" {
+		t.Errorf("it changes again:\n%s", diff)
+	}
+}

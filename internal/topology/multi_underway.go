@@ -28,7 +28,7 @@ func (p *multiPlanner) underway(least, most int) *draft {
 			return nil
 		}
 	}
-	if d.over(&p.request.Spec) > 0 {
+	if d.over(p.sizer.sessions) > 0 {
 		return nil
 	}
 	return d
@@ -41,7 +41,7 @@ func (p *multiPlanner) anew(coming []candidate, m int) *draft {
 	for _, c := range d.all {
 		d.a.servers = append(d.a.servers, server{zone: c.zone})
 	}
-	d.a.assign(int(p.request.Spec.Limits.SessionsPerReflector) - m + 1)
+	d.a.assign(p.sizer.sessions - m + 1)
 	return d
 }
 

@@ -39,7 +39,8 @@ type size struct {
 type sizer struct {
 	c census
 	k int
-	// sessions is the most of a reflector, most the most reflectors.
+	// sessions is the most of a reflector: the limit, or where that cannot be kept the
+	// fewest that can be had. most is the most reflectors.
 	sessions, most int
 }
 
@@ -210,6 +211,7 @@ func (s *sizer) least(spec *v1alpha1.RouteReflectorAutoscalerSpec, plan *Plan) i
 		plan.problem(ReasonLimitExceeded,
 			"%d nodes with %d route reflectors each would need %d sessions a route reflector with %d of them, limits.sessionsPerReflector allows %d: raise it or scaling.max (%d), or lower reflectorsPerClient",
 			s.c.total, s.k, sessionsWith(s.c.total, s.k, m), m, s.sessions, spec.Scaling.Max)
+		s.sessions = sessionsWith(s.c.total, s.k, m)
 	}
 	return m
 }
