@@ -27,8 +27,8 @@ func (d *design) name() string { return fmt.Sprintf("%d-%d", d.points, d.block) 
 // Sources: the difference sets are the classical ones of Singer (projective
 // geometries), Paley (quadratic residues), Stanton and Sprott (twin primes) and
 // Lehmer (quartic residues modulo 37); 45-12 is McFarland's; 56-11 is the Gewirtz
-// graph with loops. 16-6, 25-9, 31-10 and 79-13 (Aschbacher's) come from a search of our
-// own for designs with an automorphism of order 4, 3, 7 and 11. The test counts every meeting of every design.
+// graph with loops. 16-6, 25-9, 31-10, 71-15 and 79-13 (Aschbacher's) come from searches of
+// our own for designs with an automorphism of order 4, 3, 7, 7 and 11. The test counts every meeting of every design.
 var designs = sync.OnceValue(func() []design {
 	out := []design{
 		// Lines of projective planes.
@@ -63,6 +63,13 @@ var designs = sync.OnceValue(func() []design {
 			[]int{0, 1, 2, 3, 4, 5, 6, 28, 29, 30}, []int{7, 8, 9, 10, 11, 12, 13, 28, 29, 30},
 			[]int{14, 15, 16, 17, 18, 19, 20, 28, 29, 30}),
 		mcFarland(),
+		developed(71, 7,
+			[]int{0, 7, 28, 29, 35, 37, 42, 46, 53, 55, 57, 61, 65, 66, 70}, []int{0, 7, 15, 16, 18, 22, 23, 25, 31, 41, 47, 52, 62, 68, 70},
+			[]int{8, 9, 11, 15, 16, 18, 33, 38, 48, 51, 55, 60, 61, 64, 66}, []int{3, 5, 6, 15, 16, 18, 28, 30, 35, 39, 42, 43, 54, 59, 69},
+			[]int{0, 10, 12, 20, 24, 25, 35, 38, 41, 43, 46, 48, 59, 60, 67}, []int{0, 10, 13, 19, 22, 27, 29, 30, 33, 42, 47, 48, 50, 64, 69},
+			[]int{0, 12, 13, 17, 23, 26, 28, 31, 33, 37, 38, 39, 51, 54, 58}, []int{0, 3, 11, 14, 22, 24, 39, 45, 48, 49, 53, 54, 55, 62, 63},
+			[]int{0, 6, 8, 14, 23, 27, 33, 34, 43, 49, 56, 57, 59, 61, 68}, []int{0, 5, 9, 14, 25, 26, 30, 38, 40, 52, 56, 63, 65, 66, 69},
+			[]int{0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 70}),
 		twinPrimes(5),
 	}
 	for _, prime := range []int{11, 19, 23, 31, 43, 47} {
