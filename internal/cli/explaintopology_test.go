@@ -41,6 +41,7 @@ func TestExplainTopology(t *testing.T) {
 	}{
 		{"explain-multi.txt", clusterText(1000, "v3.32.0"), nil},
 		{"explain-old.txt", clusterText(700, "v3.31.2"), nil},
+		{"explain-three-ids.txt", clusterText(300, "v3.31.2"), nil},
 		{"explain-asked.txt", clusterText(700, "v3.32.0"), []string{"--policy", asked}},
 		{"explain-topology.json", clusterText(300, "v3.32.0"), []string{"-o", "json"}},
 	} {
