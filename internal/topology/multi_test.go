@@ -341,8 +341,8 @@ func TestPromisesThatCannotBeKept(t *testing.T) {
 		{"one node outside the largest zone", cordonAllBut(multi(1000, evenly(2)), "zone-a", 1), topology.ReasonOneZone,
 			"two zones: with limits.sessionsPerReflector 500 the nodes that can be one outside the largest zone are too few"},
 		{"too few for two zones", multi(1000, evenly(2), func(s *v1alpha1.RouteReflectorAutoscalerSpec) {
-			s.Scaling.Max = 4
-		}), topology.ReasonOneZone, "two zones: it takes more than scaling.max 4 of the 1000 nodes that can be one; raise it"},
+			s.Scaling.Max = 5
+		}), topology.ReasonOneZone, "two zones: it takes more than scaling.max 5 of the 1000 nodes that can be one; raise it"},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			for i := range test.world.request.Nodes {

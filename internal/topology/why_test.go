@@ -40,7 +40,7 @@ func TestWhy(t *testing.T) {
 		"quorum": {request(cluster(700, 3), none), said{
 			"Quorum: 15 route reflectors, 7 for each client, 15 groups of clients, 335 sessions at most; " +
 				"Single needs 699 sessions a route reflector, 500 are allowed; " +
-				"Multi needs the tag filter, which this cluster cannot have: Calico v3.31.0 has no communities in BGPFilter, v3.32 has; " +
+				"Multi needs 5 route reflectors, and more than 3 only with the tag filter, which this cluster cannot have: Calico v3.31.0 has no communities in BGPFilter, v3.32 has; " +
 				"the cheapest that keeps the promise, Hierarchy would cost 73 % more", 1_419, toHierarchy,
 		}},
 		"asked for": {request(cluster(57, 3), spec(func(s *v1alpha1.RouteReflectorAutoscalerSpec) { s.Topology = toSingle })), said{
@@ -87,7 +87,7 @@ func atMost(n int32) func(*Request) {
 func TestNothingFits(t *testing.T) {
 	const against = "Mesh is for up to 100 nodes (spec.meshUpTo); " +
 		"Single needs 899 sessions a route reflector, 500 are allowed; " +
-		"Multi needs the tag filter, which this cluster cannot have: Calico v3.31.0 has no communities in BGPFilter, v3.32 has; " +
+		"Multi needs 902 sessions a route reflector, 500 are allowed; " +
 		"Quorum has no design that keeps to the limits and survives the loss of any one zone; " +
 		"Hierarchy needs 8 route reflectors, scaling.max allows 3; " +
 		"raise the limits or scaling.max, or let more nodes be route reflectors (placement)"
