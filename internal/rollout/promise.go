@@ -12,7 +12,9 @@ import (
 )
 
 // topologyInForce is what the reflectors that stand make. On the way from one
-// topology to another it is the old one as long as any of its tiers stands.
+// topology to another it is the old one as long as any of its tiers stands. At rest it
+// is the plan's, unless a refused policy has stopped the way in the middle: the plan
+// then keeps what stands, of whatever tiers, under one name.
 func (s *state) topologyInForce(steady bool) v1alpha1.Topology {
 	of := map[v1alpha1.Topology]bool{
 		v1alpha1.TopologySingle:    s.standsTier(topology.TierCore),
@@ -24,7 +26,7 @@ func (s *state) topologyInForce(steady bool) v1alpha1.Topology {
 	switch {
 	case len(s.standing.Reflectors) == 0:
 		return v1alpha1.TopologyMesh
-	case steady:
+	case steady && s.allOf(s.plan.Topology):
 		return s.plan.Topology
 	case of[last]:
 		return last
@@ -35,6 +37,17 @@ func (s *state) topologyInForce(steady bool) v1alpha1.Topology {
 		}
 	}
 	return v1alpha1.TopologySingle
+}
+
+// allOf tells whether no reflector stands of a tier that the topology does not have.
+func (s *state) allOf(made v1alpha1.Topology) bool {
+	has := map[v1alpha1.Topology][]string{
+		v1alpha1.TopologySingle:    {topology.TierCore},
+		v1alpha1.TopologyMulti:     {topology.TierMulti},
+		v1alpha1.TopologyQuorum:    {topology.TierQuorum},
+		v1alpha1.TopologyHierarchy: {topology.TierCore, topology.TierRack},
+	}[made]
+	return !slices.ContainsFunc(s.standing.Reflectors, func(name string) bool { return !slices.Contains(has, s.tier(name)) })
 }
 
 // promise is what the network as it is configured now guarantees, by the oracle.

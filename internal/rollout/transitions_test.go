@@ -133,6 +133,42 @@ func (v *virtual) families() int {
 	return 1
 }
 
+// TestRefusedHalfway: a policy that is refused in the middle of a change stops it, and
+// the status says what stands, not what the change was to lead to.
+func TestRefusedHalfway(t *testing.T) {
+	for _, tt := range []struct {
+		from, into v1alpha1.Topology
+		tier       string
+	}{
+		{v1alpha1.TopologySingle, v1alpha1.TopologyMulti, topology.TierMulti},
+		{v1alpha1.TopologyHierarchy, v1alpha1.TopologySingle, topology.TierCore},
+	} {
+		t.Run(fmt.Sprintf("%s to %s", tt.from, tt.into), func(t *testing.T) {
+			v := standsIn(t, 171, 24, 3, tt.from)
+			tiers := func() map[string]int {
+				out := map[string]int{}
+				for _, name := range v.reflectors() {
+					out[v.node(name).Labels[v1alpha1.ReflectorLabel]]++
+				}
+				return out
+			}
+			before := tiers()[tt.tier]
+			v.set(to(tt.into))
+			for end := v.now.Add(20 * time.Minute); tiers()[tt.tier] == before && v.now.Before(end); v.advance() {
+				v.pass()
+			}
+			v.set(func(s *v1alpha1.RouteReflectorAutoscalerSpec) { s.Scaling.Min, s.Scaling.Max = 9, 8 })
+			v.runFor(time.Minute)
+			v.reset()
+			v.runFor(20 * time.Second)
+			stand := tiers()
+			if got := v.last.Status.Topology; len(v.steps) > 0 || len(stand) < 2 || got != tt.from {
+				t.Errorf("%s is in force with %v, want %s at rest; steps:\n%s", got, stand, tt.from, v.story())
+			}
+		})
+	}
+}
+
 // TestEveryTransition walks each topology to each other.
 func TestEveryTransition(t *testing.T) {
 	for _, from := range every {
