@@ -290,7 +290,7 @@ func TestLosingAReflectorMovesItsClientsOnly(t *testing.T) {
 	eachTopology(t, func(t *rapid.T, w *world) {
 		before := w.plan()
 		was := w.connected(&before)
-		n, m, k := len(w.request.Nodes), len(before.Reflectors), int(w.request.Spec.ReflectorsPerClient)
+		m := len(before.Reflectors)
 		if m == 0 {
 			return // refused
 		}
@@ -301,7 +301,9 @@ func TestLosingAReflectorMovesItsClientsOnly(t *testing.T) {
 			return // in another zone the points of the design may have to change places
 		}
 		clients, _ := w.loads(&before)
-		lostHad := clients[lost]
+		if lostHad, most := clients[lost], w.balanceOf(&before).most; w.request.Spec.Topology == v1alpha1.TopologyMulti && lostHad > most {
+			t.Fatalf("%s has %d clients, one of %d reflectors is to have at most %d\n%s", lost, lostHad, m, most, w.describe(&before))
+		}
 		w.leave(lost)
 		after := w.plan()
 		gone := moved(was, w.connected(&after))
@@ -309,11 +311,6 @@ func TestLosingAReflectorMovesItsClientsOnly(t *testing.T) {
 			if r != lost {
 				t.Fatalf("%v leave %s, lost was %s\n%s%s", clients, r, lost, w.describe(&before), w.describe(&after))
 			}
-		}
-		// Where a few clients make a plan uneven, the lost one may have had more.
-		share := max((n*min(k, m)+m-1)/m*23/20, lostHad)
-		if w.request.Spec.Topology == v1alpha1.TopologyMulti && pairs(gone) > share {
-			t.Fatalf("%d homes move, the share of one of %d reflectors is %d", pairs(gone), m, share)
 		}
 		for node, home := range before.Homes {
 			if now, ok := after.Homes[node]; node != lost && (!ok || now != home) {
@@ -360,9 +357,99 @@ func TestAddingAReflectorMovesItsShareOnly(t *testing.T) {
 		if away > taken {
 			t.Fatalf("%d homes move, the new reflectors take over %d\n%s%s", away, taken, w.describe(&before), w.describe(&after))
 		}
-		n, m, k := len(w.request.Nodes), len(after.Reflectors), int(w.request.Spec.ReflectorsPerClient)
-		if share := (n*k + m - 1) / m * len(fresh); w.request.Spec.Topology == v1alpha1.TopologyMulti && away > share*23/20 {
-			t.Fatalf("%d homes move, the share of %d of %d reflectors is %d", away, len(fresh), m, share)
+		// What a new one takes over is at most the mean. Where there have been no groups yet it
+		// has its part of them as in a plan from nothing.
+		b := w.balanceOf(&after)
+		share := b.mean
+		if len(before.Groups) == 0 {
+			share = b.even
+		}
+		if w.request.Spec.Topology == v1alpha1.TopologyMulti && away > share*len(fresh) {
+			t.Fatalf("%d homes move, the share of %d of %d reflectors is %d\n%s%s", away, len(fresh), len(after.Reflectors), share*len(fresh), w.describe(&before), w.describe(&after))
+		}
+	})
+}
+
+// balance is how many clients the reflectors of Multi have and may have in a plan from
+// nothing: see Sizes in docs/design/topologies.md.
+type balance struct {
+	// mean of all, rounded up; even is 1.15 times the mean where that is more.
+	mean, even int
+	// most is less than a whole group above the mean, or above what the reflectors outside a
+	// zone have of its clients, each of whom has a home there.
+	most int
+}
+
+func (w *world) balanceOf(plan *topology.Plan) balance {
+	clients, homes := w.loads(plan)
+	m, sum := len(plan.Reflectors), 0
+	for _, n := range clients {
+		sum += n
+	}
+	group, zone, elsewhere := map[string]int{}, map[string]int{}, map[string]int{}
+	for client := range homes {
+		zone[w.zoneOf(client)]++
+		name, ok := plan.Homes[client]
+		if !ok {
+			name = w.zoneOf(client)
+		}
+		group[name]++
+	}
+	for _, r := range plan.Reflectors {
+		for name := range zone {
+			if r.Zone != name {
+				elsewhere[name]++
+			}
+		}
+	}
+	b := balance{mean: (sum + m - 1) / m}
+	b.even = max(b.mean, sum*115/(100*m))
+	b.most = b.mean
+	for name, n := range zone {
+		if out := elsewhere[name]; out > 0 && w.request.Spec.ReflectorsPerClient > 1 {
+			b.most = max(b.most, (n+out-1)/out)
+		}
+	}
+	if len(plan.Groups) > 0 {
+		b.most += slices.Max(slices.Collect(maps.Values(group))) - 1
+	}
+	return b
+}
+
+// The plain formulas cannot hold: a group is served as a whole, and every client has a
+// home outside its zone.
+func TestWhyLoadsAreNotEven(t *testing.T) {
+	t.Parallel()
+	t.Run("more than ceil(N·k/m) homes to move", func(t *testing.T) {
+		// Three groups with three homes each are nine homes for five reflectors, so one of
+		// them has two groups.
+		w := multi(73, evenly(3), func(s *v1alpha1.RouteReflectorAutoscalerSpec) { s.ReflectorsPerClient, s.Scaling.Min = 3, 5 })
+		plan := w.plan()
+		noProblems(t, &plan)
+		size := map[string]int{}
+		clients, homes := w.loads(&plan)
+		for client := range homes {
+			size[w.zoneOf(client)]++
+		}
+		formula, two := (73*3+4)/5, 2*slices.Min(slices.Collect(maps.Values(size)))
+		if len(plan.Reflectors) != 5 || len(plan.Groups) != 3 || len(plan.Homes) > 0 || two <= formula {
+			t.Fatalf("%d reflectors, groups %v, %d homes: two groups have %d clients, the formula says %d", len(plan.Reflectors), plan.Groups, len(plan.Homes), two, formula)
+		}
+		most, b := slices.Max(slices.Collect(maps.Values(clients))), w.balanceOf(&plan)
+		if most < two || most > b.even || most > b.most {
+			t.Errorf("the busiest has %d clients, want %d to %d", most, two, b.even)
+		}
+	})
+	t.Run("more than 1.15 of the mean", func(t *testing.T) {
+		// 13 clients of one zone have a home in the others, where only two nodes are.
+		w := multi(18, func(i int) string { return fmt.Sprintf("zone-%c", 'a'+max(0, i-15)) },
+			func(s *v1alpha1.RouteReflectorAutoscalerSpec) { s.Scaling.Min = 5 })
+		plan := w.plan()
+		noProblems(t, &plan)
+		clients, homes := w.loads(&plan)
+		most, b := slices.Max(slices.Collect(maps.Values(clients))), w.balanceOf(&plan)
+		if least := (len(homes) + 1) / 2; len(homes) != 13 || least <= b.even || most < least || most > b.most {
+			t.Errorf("the busiest of %d has %d of %d clients, want %d to %d, more than %d\n%s", len(plan.Reflectors), most, len(homes), least, b.most, b.even, w.describe(&plan))
 		}
 	})
 }
