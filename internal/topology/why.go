@@ -22,7 +22,7 @@ func (p *Plan) explain(request Request, c *counts, refused string) {
 	if limit := int(*request.Spec.MeshUpTo); p.Topology == v1alpha1.TopologyMesh && p.Nodes <= limit {
 		parts = append(parts, fmt.Sprintf("Auto stays on the mesh up to %s nodes (spec.meshUpTo)", thousands(limit)))
 	} else {
-		parts = append(parts, p.reasons(options)...)
+		parts = append(parts, p.reasons(options, refused != "")...)
 	}
 	if refused != "" {
 		parts = append(parts, refused)
@@ -116,8 +116,9 @@ func (p *Plan) homesEach() int {
 	return count[p.Groups[0].Name]
 }
 
-// reasons compare the topology with the others.
-func (p *Plan) reasons(options []Option) []string {
+// reasons compare the topology with the others; refused: a cheaper one cannot be
+// planned, which is told apart.
+func (p *Plan) reasons(options []Option, refused bool) []string {
 	var against []string
 	mine, best := find(options, p.Topology), Option{}
 	for _, option := range options {
@@ -134,6 +135,7 @@ func (p *Plan) reasons(options []Option) []string {
 		against = append(against, "it stays though it "+mine.Problem)
 	case best.Topology == "":
 		against = append(against, "the only one that keeps the promise")
+	case best.Cost < mine.Cost && refused:
 	case best.Cost < mine.Cost:
 		against = append(against, fmt.Sprintf("in force; %s would cost %d %% less", best.Topology, (mine.Cost-best.Cost)*100/mine.Cost))
 	default:

@@ -15,6 +15,7 @@ func previously(topology v1alpha1.Topology) func(*Request) {
 func TestWhy(t *testing.T) {
 	filter := func(r *Request) { r.TagFilter = withFilter }
 	none := func(r *Request) { r.TagFilter = withoutFilter }
+	two := spec(func(s *v1alpha1.RouteReflectorAutoscalerSpec) { s.ReflectorsPerClient = 2 })
 	three := standing("node-0000", "node-0001", "node-0002")
 	type said struct {
 		Why  string
@@ -61,6 +62,13 @@ func TestWhy(t *testing.T) {
 				"Quorum has no design that keeps to the limits and survives the loss of any one zone; " +
 				"Hierarchy needs 8 route reflectors, scaling.max allows 3; " +
 				"it stays though it is for up to 100 nodes (spec.meshUpTo)", 0, "",
+		}},
+		"the cheapest cannot be planned": {request(cluster(502, 2), two, none), said{
+			"Hierarchy: 6 route reflectors, 2 of them the spine, 2 groups of clients, 250 sessions at most; " +
+				"Single needs 501 sessions a route reflector, 500 are allowed; " +
+				"Multi cannot be planned: not every client can have route reflectors in two zones: " +
+				"it takes more than 3, and for more Calico must be able to do the tag filter; clients of one zone lose all of theirs with it; " +
+				"from 23,905 nodes on no topology would keep to the limits", 0, "",
 		}},
 		"nothing fits, on Single": {request(cluster(900, 3), filter, atMost(3), three), said{
 			"Single: 3 route reflectors for all clients, 899 sessions at most; " +
