@@ -34,6 +34,8 @@ type account struct {
 	longestReplaced time.Duration
 	// losses are the gaps that were counted as lost, of ordinary pairs.
 	losses []gap
+	// watched is how many pairs were ordinary, for more than half of the time.
+	watched int
 }
 
 // outage is a time in which a node had no power or no link, up to the moment when
@@ -95,4 +97,38 @@ func add(gaps []gap, s *sides, then, now time.Time) account {
 		}
 	}
 	return a
+}
+
+// watched counts the pairs that were ordinary for more than half of the time. Of
+// the others' gaps, too, those count as ordinary that fall into the rest of it.
+func watched(pairs []pair, s *sides, then, now time.Time) int {
+	n := 0
+	for _, p := range pairs {
+		owner := s.owners[p.network]
+		if s.changing[p.node] || s.changing[owner] {
+			continue
+		}
+		var away time.Duration
+		for _, o := range s.outages {
+			if o.node == p.node || o.node == owner {
+				away += o.within(then, now)
+			}
+		}
+		if 2*away < now.Sub(then) {
+			n++
+		}
+	}
+	return n
+}
+
+// within is how much of a time the outage took.
+func (o *outage) within(then, now time.Time) time.Duration {
+	from, to := o.from, o.to
+	if from.Before(then) {
+		from = then
+	}
+	if to.IsZero() || to.After(now) {
+		to = now
+	}
+	return max(0, to.Sub(from))
 }

@@ -243,6 +243,8 @@ func crash(ctx context.Context, r *run) error {
 	if err := r.cluster.controller.crash(); err != nil {
 		return err
 	}
+	now := time.Now()
+	r.killed.Store(&now)
 	if err := pause(ctx, restartAfter); err != nil {
 		return err
 	}
@@ -250,16 +252,6 @@ func crash(ctx context.Context, r *run) error {
 }
 
 type onStep = func(ctx context.Context, r *run, s standin.Entry, number int) (done bool, err error)
-
-// inTheMiddle does something after half the steps that a scenario took before.
-func inTheMiddle(of string, do act) onStep {
-	return func(ctx context.Context, r *run, _ standin.Entry, number int) (bool, error) {
-		if number < max(1, r.took[of]/2) {
-			return false, nil
-		}
-		return true, do(ctx, r)
-	}
-}
 
 // afterPin does something when the first pin of a new reflector has been written.
 func afterPin(do act) onStep {

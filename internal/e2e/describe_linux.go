@@ -19,7 +19,7 @@ func describe(o *RunOptions) Environment {
 	e := Environment{
 		Date: time.Now().UTC().Format(time.DateOnly), CPUs: runtime.NumCPU(), Processor: field("/proc/cpuinfo", "model name"),
 		Kubernetes: assets.KubernetesVersion, Etcd: assets.EtcdVersion,
-		Nodes: o.Nodes, Blockless: o.Blockless, Seed: o.Seed,
+		Nodes: o.Nodes, Blockless: o.Blockless, Seed: o.Seed, Jobs: o.Jobs,
 	}
 	if kib, err := strconv.Atoi(strings.TrimSuffix(field("/proc/meminfo", "MemTotal"), " kB")); err == nil {
 		e.MemoryGiB = (kib + 1<<19) >> 20

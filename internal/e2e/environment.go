@@ -17,6 +17,8 @@ type Environment struct {
 	Kubernetes, Etcd, Tapetum string
 	Nodes, Blockless          int
 	Seed                      uint64
+	// Jobs is how many clusters there were at the same time.
+	Jobs int
 	// RealTime: BIRD and the reader had real-time priorities, so that other work on
 	// the machine did not lengthen gaps.
 	RealTime bool
@@ -34,6 +36,9 @@ func (e *Environment) Markdown() string {
 	add("tapetum %s", e.Tapetum)
 	add("%d nodes of which %d own an address block", e.Nodes, e.Nodes-e.Blockless)
 	add("seed %d", e.Seed)
+	if e.Jobs > 1 {
+		add("up to %d such clusters at the same time", e.Jobs)
+	}
 	if e.RealTime {
 		add("BIRD and the reader of the kernels' messages with real-time priority")
 	}

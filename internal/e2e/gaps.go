@@ -2,6 +2,7 @@ package e2e
 
 import (
 	"cmp"
+	"maps"
 	"net/netip"
 	"slices"
 	"sync"
@@ -93,6 +94,13 @@ func (l *ledger) has(p pair) bool {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	return len(l.routes[p]) > 0
+}
+
+// pairs are all that have had a route, on machines that are there.
+func (l *ledger) pairs() []pair {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return slices.Collect(maps.Keys(l.routes))
 }
 
 // forget drops all that is known of a node's kernel: it is gone.

@@ -194,3 +194,30 @@ func TestAccount(t *testing.T) {
 		t.Errorf("with an outage: %+v", got.classes)
 	}
 }
+
+// TestWatched: a pair is ordinary where neither end changes its role, or is away for
+// most of the time.
+func TestWatched(t *testing.T) {
+	t.Parallel()
+	all := []pair{to("a", "b"), to("b", "a"), to("a", "c"), to("c", "a"), to("b", "c"), to("c", "b")}
+	who := sides{owners: map[netip.Prefix]string{blocks["a"]: "a", blocks["b"]: "b", blocks["c"]: "c"}}
+	count := func() int { return watched(all, &who, noon, at(10*time.Second)) }
+	if got := count(); got != 6 {
+		t.Errorf("%d pairs are watched, want all 6", got)
+	}
+	who.outages = []outage{
+		{node: "b", from: at(-time.Hour), to: at(-time.Minute)}, // long ago
+		{node: "b", from: at(-time.Second), to: at(4 * time.Second)},
+	}
+	if got := count(); got != 6 {
+		t.Errorf("one is away for 4 of 10 s: %d pairs are watched, want all 6", got)
+	}
+	who.outages = append(who.outages, outage{node: "b", from: at(8 * time.Second)})
+	if got := count(); got != 2 {
+		t.Errorf("one is away for 6 of 10 s: %d pairs are watched, want 2", got)
+	}
+	who.changing = map[string]bool{"c": true}
+	if got := count(); got != 0 {
+		t.Errorf("and another changes its role: %d pairs are watched, want none", got)
+	}
+}

@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"os"
+	"strconv"
 	"strings"
 	"time"
 )
@@ -19,9 +20,9 @@ type Result struct {
 	LostChangingPairs int `json:"lostChangingPairs"`
 	// LongestSeconds is the longest time that one of these two had no route.
 	LongestSeconds float64 `json:"longestSeconds"`
+	// OrdinaryPairs is how many pairs could have been lost as ordinary ones.
+	OrdinaryPairs int `json:"ordinaryPairsWatched"`
 
-	// Fault: nobody planned it.
-	Fault bool `json:"-"`
 	// LostFailedPairs have an end without power or link.
 	LostFailedPairs int `json:"-"`
 	// Replaced is how often BIRD deleted a route and added it again at once, and
@@ -33,16 +34,22 @@ type Result struct {
 	ReplacementRole, Replacement float64 `json:"-"`
 	// Steps of the controller, RoleChanges among them, and Seconds from the
 	// beginning until all was as it should be.
-	Steps       int     `json:"-"`
-	RoleChanges int     `json:"-"`
+	Steps       int     `json:"steps"`
+	RoleChanges int     `json:"roleChanges"`
 	Seconds     float64 `json:"-"`
+	// MostRoleChanges is how many there may be; nil: any number.
+	MostRoleChanges *int `json:"mostRoleChanges,omitempty"`
+	// StepsBeforeKill is how many steps had been written when the controller was
+	// killed; 0: it was not, or before the first.
+	StepsBeforeKill int `json:"stepsBeforeKill,omitempty"`
 }
 
-func newResult(name string, fault bool, a *account) Result {
+func newResult(name string, a *account) Result {
 	longest := max(a.classes[ordinary].longest, a.classes[changing].longest)
 	return Result{
-		Name: name, Fault: fault,
+		Name:              name,
 		LostOrdinaryPairs: a.classes[ordinary].lost, LostChangingPairs: a.classes[changing].lost, LostFailedPairs: a.classes[failed].lost,
+		OrdinaryPairs:  a.watched,
 		LongestSeconds: float64(longest.Round(time.Millisecond)) / float64(time.Second),
 		Replaced:       a.replaced, LongestReplaced: a.longestReplaced,
 	}
@@ -68,13 +75,14 @@ func (r *Report) JSON() ([]byte, error) {
 func (r *Report) Markdown() string {
 	var b strings.Builder
 	fmt.Fprintf(&b, "%s\n\n", r.Environment.Markdown())
-	b.WriteString("| | ordinary pairs lost | pairs of role-changing nodes lost | longest | pairs of the failed node | replacements, longest | replacement has the role, its sessions | role changes | steps | done after |\n")
-	b.WriteString("|---|---|---|---|---|---|---|---|---|---|\n")
+	b.WriteString("| | ordinary pairs lost | ordinary pairs watched | pairs of role-changing nodes lost | longest | pairs of the failed node | replacements, longest | replacement has the role, its sessions | role changes | steps | done after |\n")
+	b.WriteString("|---|---|---|---|---|---|---|---|---|---|---|\n")
 	for i := range r.Results {
 		x := &r.Results[i]
-		fmt.Fprintf(&b, "| %s | **%d** | %d | %s | %s | %d, %.1f ms | %s | %d | %d | %.0f s |\n", x.Name, x.LostOrdinaryPairs, x.LostChangingPairs,
+		fmt.Fprintf(&b, "| %s | **%d** | %d | %d | %s | %s | %d, %.1f ms | %s | %s | %s | %.0f s |\n",
+			x.Name, x.LostOrdinaryPairs, x.OrdinaryPairs, x.LostChangingPairs,
 			orNothing(x.LongestSeconds > 0, "%.2f s", x.LongestSeconds), orNothing(x.LostFailedPairs > 0, "%d", x.LostFailedPairs),
-			x.Replaced, float64(x.LongestReplaced.Microseconds())/1000, x.replacement(), x.RoleChanges, x.Steps, x.Seconds)
+			x.Replaced, float64(x.LongestReplaced.Microseconds())/1000, x.replacement(), x.roleChanges(), x.steps(), x.Seconds)
 	}
 	return b.String()
 }
@@ -87,6 +95,20 @@ func (x *Result) replacement() string {
 		return fmt.Sprintf("%.0f s, not all", x.ReplacementRole)
 	}
 	return fmt.Sprintf("%.0f s, %.0f s", x.ReplacementRole, x.Replacement)
+}
+
+func (x *Result) roleChanges() string {
+	if x.MostRoleChanges == nil {
+		return strconv.Itoa(x.RoleChanges)
+	}
+	return fmt.Sprintf("%d, at most %d", x.RoleChanges, *x.MostRoleChanges)
+}
+
+func (x *Result) steps() string {
+	if x.StepsBeforeKill == 0 {
+		return strconv.Itoa(x.Steps)
+	}
+	return fmt.Sprintf("%d, killed after %d", x.Steps, x.StepsBeforeKill)
 }
 
 func orNothing(is bool, format string, value any) string {

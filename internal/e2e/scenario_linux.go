@@ -18,21 +18,23 @@ import (
 // scenario is one thing that happens to the cluster, and what must come of it.
 type scenario struct {
 	name string
-	// fault: what happens is nobody's plan.
-	fault bool
-	act   act
+	act  act
 	// replaced: another node gets the role of one that fails; it is measured when.
 	replaced bool
 	// onStep is told of every step that the controller has written; done says that
 	// it need not be told any more. nil: nothing happens in the middle.
 	onStep onStep
+	// killedHalfWay: the controller must have been killed between two steps.
+	killedHalfWay bool
 	// want says what is missing; "" when the cluster is as it must be in the end.
 	want func(v *view) string
 	// atLeast is for how long it is measured, however soon all is as wanted.
 	atLeast time.Duration
-	// roleChanges is how many there may be, each role given and each taken counted;
-	// nil: any number.
-	roleChanges func(r *run) int
+	// roleChanges is how many there may be, each role given and each taken counted,
+	// by what stands at the beginning; nil: any number.
+	roleChanges func(before *view) int
+	// half is about half the number of steps that it takes.
+	half int
 	// after puts things back, unmeasured.
 	after act
 }

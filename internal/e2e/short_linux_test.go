@@ -67,8 +67,8 @@ func TestShort(t *testing.T) {
 	}
 	for i := range report.Results {
 		x := &report.Results[i]
-		if x.Replaced == 0 || x.RoleChanges == 0 {
-			t.Errorf("%s: %d replacements and %d role changes: nothing was measured", x.Name, x.Replaced, x.RoleChanges)
+		if x.Replaced == 0 || x.RoleChanges == 0 || x.OrdinaryPairs == 0 {
+			t.Errorf("%s: %d replacements, %d role changes and %d ordinary pairs: nothing was measured", x.Name, x.Replaced, x.RoleChanges, x.OrdinaryPairs)
 		}
 	}
 	// The first reflector of all has nobody that passes its routes on: a measurement

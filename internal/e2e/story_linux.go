@@ -2,6 +2,7 @@ package e2e
 
 import (
 	"context"
+	"errors"
 	"slices"
 	"time"
 
@@ -10,69 +11,60 @@ import (
 
 // Names of scenarios, and what is added where something happens in the middle.
 const (
-	toReflectors = "mesh to 3 reflectors"
-	growth       = "3 to 5 reflectors"
-	shrinking    = "5 to 3 reflectors"
-	toMesh       = "reflectors to mesh"
-	replacement  = "replace a reflector"
-	birdKilled   = "BIRD of a reflector killed"
-	killed       = ", controller killed in the middle"
-	late         = ", every third node 3 to 5 s late"
-	unpatched    = ", controller killed between pins and role"
-	afterThat    = ", after that"
+	toReflectors  = "mesh to 3 reflectors"
+	growth        = "3 to 5 reflectors"
+	shrinking     = "5 to 3 reflectors"
+	toMesh        = "reflectors to mesh"
+	replacement   = "replace a reflector"
+	draining      = "drain a reflector"
+	singleToMulti = "Single to Multi"
+	multiToSingle = "Multi to Single"
+	birdKilled    = "BIRD of a reflector killed"
+	linkCut       = "link of a reflector cut for 15 s"
+	killed        = ", controller killed in the middle"
+	killedToo     = ", controller killed with it"
+	late          = ", every third node 3 to 5 s late"
+	unpatched     = ", controller killed between pins and role"
+	restarted     = ", calico-node of the new one restarted"
+	afterThat     = ", after that"
+	afterThatToo  = ", after that too"
 )
 
 // planned are the transitions that somebody asks for, between three reflectors and
 // three reflectors.
 func (r *run) planned() []scenario {
 	return []scenario{
-		{name: growth, act: scale(more), want: reflectors(more)},
-		{name: shrinking, act: scale(few), want: reflectors(few)},
-		{name: replacement, act: onVictim(exclude(true)), want: r.without(few), after: exclude(false)},
-		{name: "drain a reflector", act: onVictim(cordon(true)), want: r.without(few), after: cordon(false)},
-		{name: "Single to Multi", act: topology(v1alpha1.TopologyMulti), want: r.severalIDs},
-		{name: "Multi to Single", act: topology(v1alpha1.TopologySingle), want: r.oneID},
+		{name: growth, act: scale(more), want: reflectors(more), half: 5},
+		{name: shrinking, act: scale(few), want: reflectors(few), half: 9},
+		{name: replacement, act: onVictim(exclude(true)), want: r.without(few), half: 9, after: exclude(false)},
+		{name: draining, act: onVictim(cordon(true)), want: r.without(few), half: 9, after: cordon(false)},
+		{name: singleToMulti, act: topology(v1alpha1.TopologyMulti), want: r.severalIDs, half: 8},
+		{name: multiToSingle, act: topology(v1alpha1.TopologySingle), want: r.oneID, half: 8},
 	}
 }
 
 func (r *run) there() scenario {
-	return scenario{name: toReflectors, act: topology(v1alpha1.TopologySingle), want: reflectors(few)}
+	return scenario{name: toReflectors, act: topology(v1alpha1.TopologySingle), want: reflectors(few), half: 8}
 }
 
 func (r *run) back() scenario {
-	return scenario{name: toMesh, act: topology(v1alpha1.TopologyMesh), want: meshOnly}
+	return scenario{name: toMesh, act: topology(v1alpha1.TopologyMesh), want: meshOnly, half: 7}
 }
 
 // faults are what nobody plans.
 func (r *run) faults() []scenario {
 	return []scenario{
-		{name: birdKilled, fault: true, act: onVictim(killBird), want: reflectors(few), atLeast: 10 * time.Second, roleChanges: none},
+		{name: birdKilled, act: onVictim(killBird), want: reflectors(few), atLeast: 10 * time.Second, roleChanges: perReflector(0)},
 		{
-			name: "link of a reflector cut for 15 s", fault: true, act: onVictim(cutLink), want: reflectors(few),
+			name: linkCut, act: onVictim(cutLink), want: reflectors(few),
 			atLeast: 30 * time.Second, after: mendLink,
 		},
 		{
-			name: "power of a reflector cut", fault: true, replaced: true, act: onVictim(powerOff), want: r.without(few),
+			name: "power of a reflector cut", replaced: true, act: onVictim(powerOff), want: r.without(few),
 			atLeast: untilForgotten, after: powerOn,
 		},
 	}
 }
-
-// rolls take every node in turn.
-func (r *run) rolls() []scenario {
-	return []scenario{
-		{name: "calico-node restarted on all nodes", act: rollAgents, want: reflectors(few), roleChanges: none},
-		{
-			name: "all nodes upgraded", act: both(stabilize(usualStabilization), rollNodes), want: reflectors(few),
-			roleChanges: onceEach, after: stabilize(briefStabilization),
-		},
-	}
-}
-
-func none(*run) int { return 0 }
-
-// onceEach lets every reflector's role move once: away and back, or to another node.
-func onceEach(*run) int { return 2 * few }
 
 // hardships are transitions in which something goes wrong in the middle.
 func (r *run) hardships() []scenario {
@@ -95,8 +87,8 @@ func (r *run) hardships() []scenario {
 		{name: shrinking + late, act: scale(few), want: reflectors(few), after: asUsual},
 		{name: growth + unpatched, act: scale(more), want: reflectors(more), onStep: afterPin(crash)},
 		{name: shrinking + afterThat, act: scale(few), want: reflectors(few)},
-		{name: growth + ", calico-node of the new one restarted", act: scale(more), want: reflectors(more), onStep: onPromoted(killBird)},
-		{name: shrinking + afterThat + " too", act: scale(few), want: reflectors(few)},
+		{name: growth + restarted, act: scale(more), want: reflectors(more), onStep: onPromoted(killBird)},
+		{name: shrinking + afterThatToo, act: scale(few), want: reflectors(few)},
 		{name: "four replacements in a row", act: replaceFour, want: reflectors(few)},
 	}
 }
@@ -110,16 +102,40 @@ func both(first, second act) act {
 	}
 }
 
-// full is everything: there, all transitions and faults, and back; then once more
-// with the controller killed in the middle of each.
+func atOnce(first, second act) act {
+	return func(ctx context.Context, r *run) error {
+		other := make(chan error, 1)
+		go func() { other <- second(ctx, r) }()
+		err := first(ctx, r)
+		return errors.Join(err, <-other)
+	}
+}
+
+// full is everything: there, all transitions and faults, and back.
 func (r *run) full() []scenario {
-	all := slices.Concat([]scenario{r.there()}, r.planned(), r.hardships(), r.faults(), r.rolls(), []scenario{r.back()})
-	for _, s := range slices.Concat([]scenario{r.there()}, r.planned(), []scenario{r.back()}) {
-		s.onStep = inTheMiddle(s.name, crash)
-		s.name += killed
+	return slices.Concat([]scenario{r.there()}, r.planned(), r.hardships(), r.faults(), r.rolls("", reflectors(few), rollCost), []scenario{r.back()})
+}
+
+// kills are the transitions, with the controller killed in the middle of each, and
+// the faults that it need not do anything about, killed at the same moment.
+func (r *run) kills() []scenario {
+	var all []scenario
+	for _, s := range slices.Concat([]scenario{r.there()}, r.planned()) {
+		all = append(all, s.killed())
+	}
+	for _, s := range choose(r.faults(), birdKilled, linkCut) {
+		s.act = atOnce(crash, s.act)
+		s.name += killedToo
 		all = append(all, s)
 	}
-	return all
+	return append(all, r.back().killed())
+}
+
+// killed is the same scenario with the controller killed half way.
+func (s scenario) killed() scenario {
+	s.onStep, s.killedHalfWay = atStep(s.half, crash), true
+	s.name += killed
+	return s
 }
 
 // short is what fits into the tests that run all the time.
@@ -129,7 +145,8 @@ func (r *run) short() []scenario {
 
 // again is what another address family could change: pins are of one family each.
 func (r *run) again(suffix string) []scenario {
-	all := choose(r.full(), toReflectors, growth, shrinking, replacement, growth+late, shrinking+late, growth+unpatched, shrinking+afterThat, birdKilled, toMesh)
+	all := choose(r.full(), toReflectors, growth, shrinking, replacement, singleToMulti, multiToSingle, growth+late, shrinking+late,
+		growth+unpatched, shrinking+afterThat, growth+restarted, shrinking+afterThatToo, birdKilled, toMesh)
 	for i := range all {
 		all[i].name += suffix
 	}

@@ -3,6 +3,7 @@ package e2e
 import (
 	"context"
 	"fmt"
+	"slices"
 	"time"
 )
 
@@ -22,13 +23,14 @@ type watch struct {
 	scenario *scenario
 	begun    time.Time
 
-	steps, roleChanges int
-	successor          successor
-	stepped            bool // onStep need not be told any more
-	done               bool // what happens has happened
-	looked             time.Time
-	missing            string    // when it was looked last
-	good               time.Time // nothing has been missing since
+	steps       []time.Time // when each was written
+	roleChanges int
+	successor   successor
+	stepped     bool // onStep need not be told any more
+	done        bool // what happens has happened
+	looked      time.Time
+	missing     string    // when it was looked last
+	good        time.Time // nothing has been missing since
 }
 
 // follow returns when what happens has happened, all is as wanted, and has been for
@@ -68,16 +70,16 @@ func (w *watch) read(ctx context.Context) error {
 		return err
 	}
 	for _, s := range written {
-		w.steps++
+		w.steps = append(w.steps, s.Time)
 		if s.Action == actionSetRole || s.Action == actionClearRole {
 			w.roleChanges++
 		}
 		if w.scenario.replaced {
 			w.successor.note(&s, w.begun)
 		}
-		w.say("  %2d  %s %s", w.steps, s.Action, s.Object)
+		w.say("  %2d  %s %s", len(w.steps), s.Action, s.Object)
 		if !w.stepped {
-			if w.stepped, err = w.scenario.onStep(ctx, w.run, s, w.steps); err != nil {
+			if w.stepped, err = w.scenario.onStep(ctx, w.run, s, len(w.steps)); err != nil {
 				return err
 			}
 		}
@@ -136,8 +138,12 @@ func (w *watch) sum() Result {
 	now := time.Now()
 	who := sides{owners: w.cluster.lan.owners, changing: w.cluster.changes(), outages: w.cluster.lan.allOutages()}
 	a := add(w.cluster.lan.ledger.since(w.begun), &who, w.begun, now)
-	result := newResult(w.scenario.name, w.scenario.fault, &a)
-	result.Steps, result.RoleChanges = w.steps, w.roleChanges
+	a.watched = watched(w.cluster.lan.ledger.pairs(), &who, w.begun, now)
+	result := newResult(w.scenario.name, &a)
+	result.Steps, result.RoleChanges = len(w.steps), w.roleChanges
+	if killed := w.killed.Load(); killed != nil {
+		result.StepsBeforeKill = len(slices.DeleteFunc(slices.Clone(w.steps), killed.Before))
+	}
 	result.ReplacementRole, result.Replacement = w.successor.role.Seconds(), w.successor.sessions.Seconds()
 	if !w.good.IsZero() {
 		result.Seconds = w.good.Sub(w.begun).Seconds()

@@ -2,7 +2,6 @@ package main
 
 import (
 	"context"
-	"errors"
 	"flag"
 	"fmt"
 	"os"
@@ -21,8 +20,8 @@ import (
 	"tapetum.dev/tapetum/internal/e2e"
 )
 
-// reportVariable names the file for the results as JSON.
-const reportVariable = "E2E_REPORT"
+// jobsPerCPU: a story waits for most of its time.
+const jobsPerCPU = 2
 
 // The main thread stands for the process and must stay in its namespace.
 func init() { runtime.LockOSThread() }
@@ -50,12 +49,13 @@ func run(ctx context.Context) error {
 	flag.Uint64Var(&o.Seed, "seed", 1, "seed of what is left to chance")
 	story := flag.String("story", "", fmt.Sprintf("%v or short; all but that when empty", e2e.Stories()))
 	flag.StringVar(&o.Controller, "controller", "bin/tapetum", "the tapetum binary")
-	flag.DurationVar(&o.Timeout, "timeout", 10*time.Minute, "for each scenario")
+	flag.DurationVar(&o.Timeout, "timeout", 20*time.Minute, "for each scenario")
 	only := flag.String("only", "", "numbers of the story's scenarios to run, separated by commas; all when empty")
 	document := flag.String("report", "", "Markdown file into which the table goes, between its marks")
 	check := flag.Bool("check", false, "say whether it can be run here, and run nothing")
 	list := flag.Bool("list", false, "list the scenarios with their numbers, and run none")
 	keep := flag.Bool("keep", false, "keep configurations and logs")
+	jobs := flag.Int("jobs", jobsPerCPU*runtime.NumCPU(), "stories at the same time, each with a cluster of its own")
 	flag.Parse()
 
 	var err error
@@ -84,10 +84,10 @@ func run(ctx context.Context) error {
 	if *check {
 		return nil
 	}
-	report, err := play(ctx, o, stories, *keep)
-	if len(report.Results) > 0 {
+	p := player{options: o, keep: *keep, document: *document, reports: make([]e2e.Report, len(stories))}
+	err = p.all(ctx, stories, max(1, *jobs))
+	if report := p.joined(); len(report.Results) > 0 {
 		fmt.Printf("\n%s\n", report.Markdown())
-		err = errors.Join(err, write(report, *document))
 	}
 	return err
 }
@@ -101,49 +101,6 @@ func chosen(story string) ([]e2e.Story, error) {
 		return []e2e.Story{s}, nil
 	}
 	return nil, fmt.Errorf("-story: there is no %q", story)
-}
-
-// play runs each story on a cluster of its own and returns all results.
-func play(ctx context.Context, o e2e.RunOptions, stories []e2e.Story, keep bool) (*e2e.Report, error) {
-	all := &e2e.Report{}
-	var errs []error
-	for i, story := range stories {
-		dir, err := os.MkdirTemp("", "e2e")
-		if err != nil {
-			return all, errors.Join(append(errs, err)...)
-		}
-		o.Story, o.Dir = story, dir
-		report, err := e2e.Run(ctx, o)
-		if i == 0 {
-			all.Environment = report.Environment
-		}
-		all.Results = append(all.Results, report.Results...)
-		if keep || err != nil {
-			fmt.Println("configurations and logs are in", dir)
-		} else {
-			err = os.RemoveAll(dir)
-		}
-		errs = append(errs, err)
-		if ctx.Err() != nil {
-			break
-		}
-	}
-	return all, errors.Join(errs...)
-}
-
-func write(report *e2e.Report, document string) error {
-	var errs []error
-	if document != "" {
-		errs = append(errs, report.Write(document))
-	}
-	if path := os.Getenv(reportVariable); path != "" {
-		data, err := report.JSON()
-		if err == nil {
-			err = os.WriteFile(path, data, 0o644) //nolint:gosec // no secret
-		}
-		errs = append(errs, err)
-	}
-	return errors.Join(errs...)
 }
 
 func numbers(list string) (map[int]bool, error) {
