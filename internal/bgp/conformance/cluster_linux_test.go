@@ -198,9 +198,9 @@ func (c *cluster) neighbor(protocol string) string {
 // is waited for longer, so a slow machine makes the test slower, not red.
 const (
 	pollEvery   = 200 * time.Millisecond
-	samePolls   = 3  // polls without a change that confirm a match
-	patience    = 75 // polls without a change that confirm a difference
-	pollsAtMost = 600
+	samePolls   = 3   // polls without a change that confirm a match
+	patience    = 150 // polls without a change that confirm a difference
+	pollsAtMost = 1200
 )
 
 // settle waits until the daemons hold what is wanted and stay so, or until they

@@ -10,7 +10,7 @@ import (
 )
 
 // Timeout bounds one question.
-const Timeout = 10 * time.Second
+const Timeout = 30 * time.Second
 
 // Console is a connection to a BIRD's control socket. BIRD takes several at once.
 // One is not safe for use by several goroutines.
