@@ -101,9 +101,10 @@ const (
 
 // hasten gives a process or a thread (0: the calling one) a real-time priority, or
 // where that is not allowed a better ordinary one; where nothing is allowed it stays
-// as it is. It tells whether real time was granted.
+// as it is. First in, first out: in turns, a BIRD would be put aside for as long as all
+// others take. It tells whether real time was granted.
 func hasten(id, priority int) bool {
-	attributes := unix.SchedAttr{Size: unix.SizeofSchedAttr, Policy: unix.SCHED_RR, Priority: uint32(priority)} //nolint:gosec // 1 or 2
+	attributes := unix.SchedAttr{Size: unix.SizeofSchedAttr, Policy: unix.SCHED_FIFO, Priority: uint32(priority)} //nolint:gosec // 1 or 2
 	if unix.SchedSetAttr(id, &attributes, 0) == nil {
 		return true
 	}
