@@ -10,8 +10,9 @@ import (
 type assignment struct {
 	servers []server
 	groups  []served
-	// k homes a group; less where there are fewer reflectors.
-	k int
+	// k homes a group; less where there are fewer reflectors. One that has fewer gets no
+	// more than enough.
+	k, enough int
 	// apart: the homes of a group must not all be in one zone.
 	apart bool
 	// replacing: new servers take over from ones that are lost, and nothing else.
@@ -49,6 +50,7 @@ func (a *assignment) assign(capacity int) {
 		zones[a.servers[i].zone] = true
 	}
 	a.k = min(a.k, len(a.servers))
+	a.enough = min(a.enough, a.k)
 	a.apart = a.apart && len(zones) > 1 && a.k > 1
 	a.fill()
 
@@ -106,7 +108,7 @@ func (a *assignment) fill() {
 		if a.replacing && len(a.groups[g].by) > 0 {
 			a.replace(g)
 		}
-		if len(a.groups[g].by) < a.k && !a.atHome(g) {
+		if len(a.groups[g].by) < a.enough && !a.atHome(g) {
 			a.add(g, func(s int) bool { return a.servers[s].zone == a.groups[g].zone })
 		}
 	}
@@ -118,7 +120,7 @@ func (a *assignment) fill() {
 // fillUp gives a group the homes that it still lacks.
 func (a *assignment) fillUp(g int) {
 	by := &a.groups[g].by
-	for len(*by) < a.k {
+	for len(*by) < a.enough {
 		apart := a.apart && a.oneZone(g) && a.add(g, func(s int) bool { return a.servers[s].zone != a.servers[(*by)[0]].zone })
 		if !apart && !a.add(g, func(int) bool { return true }) {
 			return
@@ -130,7 +132,7 @@ func (a *assignment) fillUp(g int) {
 // less than their share.
 func (a *assignment) replace(g int) {
 	group := &a.groups[g]
-	for len(group.by) < a.k && a.add(g, func(s int) bool {
+	for len(group.by) < a.enough && a.add(g, func(s int) bool {
 		new := &a.servers[s]
 		return !new.fixed && new.load+group.size <= a.share() && (!a.apart || a.inZone(group.by, new.zone) < len(group.by))
 	}) {

@@ -38,8 +38,8 @@ type candidate struct {
 	zone   string
 	weight int
 	load   int
-	// pinned by the policy; chosen by an earlier pass. Neither counts where a node is
-	// unreliable.
+	// pinned by the policy; chosen by an earlier pass, or awaited by it. Neither counts where
+	// a node is unreliable.
 	pinned, chosen, unreliable bool
 }
 
@@ -109,10 +109,11 @@ func (f *field) copy() *field {
 
 func (f *field) candidate(node *inventory.Node, rules *inventory.Rules) candidate {
 	_, unreliable := f.request.Unreliable[node.Name]
+	_, awaited := f.request.Clocks[ClockAwaited+node.Name]
 	return candidate{
 		node: node, zone: node.Labels[f.request.Spec.ZoneLabel], weight: rules.Weight(node),
 		load:   f.load(node.Name),
-		pinned: f.pinned[node.Name] && !unreliable, chosen: f.chosen[node.Name] && !unreliable,
+		pinned: f.pinned[node.Name] && !unreliable, chosen: (f.chosen[node.Name] || awaited) && !unreliable,
 		unreliable: unreliable,
 	}
 }
@@ -133,8 +134,8 @@ func (f *field) callReserve() bool {
 func (f *field) empty() bool { return len(f.kept)+len(f.stopgaps)+len(f.candidates) == 0 }
 
 // compare puts the better candidate first: pinned, then chosen before, then the policy's
-// weight, then the least load, then the newest kubelet and image (the oldest are
-// rolled next), then the older node, then the name.
+// weight, then the newest kubelet and image (the oldest are rolled next, and the role
+// would move once more), then the least load, then the older node, then the name.
 func (f *field) compare(a, b candidate) int {
 	if a.unreliable != b.unreliable {
 		return compareBool(a.unreliable, b.unreliable)
@@ -145,16 +146,8 @@ func (f *field) compare(a, b candidate) int {
 	if a.chosen != b.chosen {
 		return -compareBool(a.chosen, b.chosen)
 	}
-	if c := cmp.Or(cmp.Compare(b.weight, a.weight), cmp.Compare(a.load, b.load)); c != 0 {
-		return c
-	}
-	if c := CompareNatural(b.node.KubeletVersion, a.node.KubeletVersion); c != 0 {
-		return c
-	}
-	if c := CompareNatural(b.node.Image, a.node.Image); c != 0 {
-		return c
-	}
-	return cmp.Or(a.node.Created.Compare(b.node.Created), strings.Compare(a.node.Name, b.node.Name))
+	return cmp.Or(cmp.Compare(b.weight, a.weight), compareVersions(b.node, a.node), cmp.Compare(a.load, b.load),
+		a.node.Created.Compare(b.node.Created), strings.Compare(a.node.Name, b.node.Name))
 }
 
 // load of a candidate. One that is not known ranks behind all that are.

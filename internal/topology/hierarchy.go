@@ -95,6 +95,8 @@ type unit struct {
 	size       int
 	reflectors []candidate
 	id         string
+	// awaits: one of its reflectors is expected back, and nobody takes its place.
+	awaits bool
 }
 
 func newHierarchy(request Request, f *field, plan *Plan) *hierarchyPlanner {
@@ -312,6 +314,9 @@ func (h *hierarchyPlanner) promise() {
 		h.plan.problem(ReasonZoneLoss, "all route reflectors of the spine stand in zone %q, as no node elsewhere can be one: its loss parts all racks", h.spine[0].zone)
 	}
 	for _, u := range h.units {
+		if u.awaits {
+			continue
+		}
 		if len(u.reflectors) < h.each {
 			h.plan.problem(ReasonTooFewEligible, "%d of %d route reflectors of rack %q: only that many of its nodes can be route reflectors",
 				len(u.reflectors), h.each, u.rack.value)

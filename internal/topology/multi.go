@@ -1,6 +1,7 @@
 package topology
 
 import (
+	"cmp"
 	"maps"
 	"slices"
 )
@@ -23,7 +24,7 @@ func multi(request Request, f *field, plan *Plan) {
 	least := sizer.least(&request.Spec, plan)
 	p.may = p.mayGroup()
 	p.want, p.sizer = sizer.size(least, p.may), sizer
-	if d := p.underway(least, sizer.most); d != nil {
+	if d := cmp.Or(p.awaiting(), p.underway(least, sizer.most)); d != nil {
 		p.finish(d)
 		return
 	}

@@ -24,8 +24,20 @@ func (p *multiPlanner) draft(m int) *draft {
 	if p.drafts[m] != nil {
 		return p.drafts[m]
 	}
-	d := &draft{}
+	d := p.begin(m)
 	p.drafts[m] = d
+	d.giveBack(p.k)
+	for _, group := range d.a.groups {
+		d.lost = d.lost || len(group.by) > 0 && len(group.by) < min(p.k, len(d.all))
+	}
+	d.a.replacing = d.lost || p.lost
+	p.assign(d)
+	return d
+}
+
+// begin is the draft of m reflectors, with what those serve that stand.
+func (p *multiPlanner) begin(m int) *draft {
+	d := &draft{}
 	d.kept, d.chosen, d.leaving = p.f.pick(TierMulti, p.c, m, p.k, p.rating())
 	p.lay(d, m)
 	standing := d.stand()
@@ -33,13 +45,12 @@ func (p *multiPlanner) draft(m int) *draft {
 		// One that has nothing to serve was no better off before.
 		d.a.servers[i].fixed = d.a.servers[i].fixed || standing && tierOf(c.node) == TierMulti
 	}
-	d.giveBack(p.k)
-	for _, group := range d.a.groups {
-		d.lost = d.lost || len(group.by) > 0 && len(group.by) < min(p.k, len(d.all))
-	}
-	d.a.replacing = d.lost || p.lost
-	d.a.assign(p.sizer.sessions - len(d.all) + 1)
 	return d
+}
+
+// assign says who serves whom.
+func (p *multiPlanner) assign(d *draft) {
+	d.a.assign(p.sizer.sessions - len(d.all) + 1)
 }
 
 // lay puts the reflectors of a draft of m in order, by zone as on paper (what worked
@@ -50,7 +61,7 @@ func (p *multiPlanner) lay(d *draft, m int) {
 		return cmp.Or(strings.Compare(a.zone, b.zone), strings.Compare(a.node.Name, b.node.Name))
 	})
 	d.partition = p.groups(d.all, m)
-	d.a = &assignment{k: p.k, apart: p.want.apart}
+	d.a = &assignment{k: p.k, enough: p.k, apart: p.want.apart}
 	for _, group := range d.partition.groups {
 		d.a.groups = append(d.a.groups, served{zone: d.partition.zone[group.Name], size: d.partition.size[group.Name]})
 	}

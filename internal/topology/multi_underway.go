@@ -41,7 +41,7 @@ func (p *multiPlanner) anew(coming []candidate, m int) *draft {
 	for _, c := range d.all {
 		d.a.servers = append(d.a.servers, server{zone: c.zone})
 	}
-	d.a.assign(p.sizer.sessions - m + 1)
+	p.assign(d)
 	return d
 }
 

@@ -82,6 +82,8 @@ type quorumResult struct {
 	at []*candidate
 	// bad counts the meetings that lie in one zone.
 	bad int
+	// awaits: the reflector of a point is expected back.
+	awaits bool
 	// moved are standing reflectors that give up their place to one of another zone.
 	moved map[string]bool
 	// pinned nodes took the place of these.

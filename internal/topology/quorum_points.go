@@ -91,8 +91,28 @@ func (q *quorumPlanner) fill(result *quorumResult) {
 	q.fillFrom(result, p, taken, idle, func(c *candidate, point int) bool {
 		return slices.Contains(pointsOf(d, c.node), point)
 	})
+	if result.awaits = q.awaits(result); result.awaits {
+		return
+	}
 	q.fillFrom(result, p, taken, all, func(*candidate, int) bool { return true })
 	q.fillWithStopgaps(result)
+}
+
+// awaits tells whether a point stays empty for a while, because the reflector that was at it is
+// expected back: where each two blocks still meet in one reflector more than may fail.
+func (q *quorumPlanner) awaits(result *quorumResult) bool {
+	zone := q.request.Spec.ZoneLabel
+	empty := 0
+	for _, c := range result.at {
+		switch {
+		case c == nil:
+			empty++
+		case tierOf(c.node) != TierQuorum:
+			return false
+		}
+	}
+	return empty == 1 && len(result.moved) == 0 && result.d.meet > q.failures+1 && len(q.f.candidates) > 0 &&
+		q.f.oneAway(zone) && q.f.awaits(q.plan, zone)
 }
 
 // fillFrom takes, for every point that nobody has, the first of its zone that may
@@ -285,7 +305,7 @@ func (q *quorumPlanner) say(result *quorumResult) {
 		zones[c.zone] = true
 	}
 	d := result.d
-	if missing > 0 {
+	if missing > 0 && !result.awaits {
 		q.plan.problem(ReasonTooFewEligible, "%d of %d route reflectors: only that many nodes can be route reflectors%s",
 			d.points-missing, d.points, q.others())
 	}

@@ -15,13 +15,17 @@ func (h *hierarchyPlanner) staff() {
 		u.reflectors = h.pick(serving[i], nil, h.each)
 		h.take(u)
 	}
+	h.await()
 	for i, u := range h.units {
+		if u.awaits {
+			continue
+		}
 		h.complete(u, serving[i], fresh[u.rack.value])
 		h.take(u)
 	}
 	for _, u := range h.units {
 		for _, c := range h.f.stopgaps {
-			if len(u.reflectors) < h.each && !h.taken[c.node.Name] && u.has(c.node, h.label) {
+			if !u.awaits && len(u.reflectors) < h.each && !h.taken[c.node.Name] && u.has(c.node, h.label) {
 				u.reflectors = append(u.reflectors, c)
 				h.take(u)
 			}
@@ -113,6 +117,7 @@ func (h *hierarchyPlanner) withoutReflectors() {
 // count finds out how many clients everybody has.
 func (h *hierarchyPlanner) count() {
 	unitOf := map[string]*unit{}
+	h.loose = 0
 	for _, u := range h.units {
 		u.size = 0
 		for _, group := range u.groups {

@@ -138,7 +138,7 @@ func (s *sizer) sizeByZone(least int, may grouping, apart bool) (m int, ok bool)
 
 // works tries the size on paper: are the loads within the limit, and even?
 func (s *sizer) works(m int, groups []served, want promise) bool {
-	a := &assignment{k: s.k, apart: want.apart, groups: groups}
+	a := &assignment{k: s.k, enough: s.k, apart: want.apart, groups: groups}
 	spread := s.c.spread(m, s.k)
 	for _, zone := range s.c.zones {
 		for range spread[zone] {

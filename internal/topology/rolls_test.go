@@ -1,0 +1,190 @@
+package topology_test
+
+import (
+	"fmt"
+	"math/rand/v2"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"tapetum.dev/tapetum/api/v1alpha1"
+	"tapetum.dev/tapetum/internal/inventory"
+	"tapetum.dev/tapetum/internal/topology"
+)
+
+// roll is an upgrade of all nodes, one after the other, in plans alone: each is carried
+// out at once.
+type roll struct {
+	*world
+	t *testing.T
+	// replaced: each node is deleted, and a new one of its name comes.
+	replaced bool
+	// changes of roles: a node gets or loses it, or another tier or cluster ID.
+	changes int
+	story   []string
+}
+
+const oldKubelet, newKubelet = "v1.34.9", "v1.35.1"
+
+func (r *roll) node(name string) *inventory.Node {
+	for i := range r.request.Nodes {
+		if r.request.Nodes[i].Name == name {
+			return &r.request.Nodes[i]
+		}
+	}
+	return nil
+}
+
+// roles are the tier and cluster ID of each reflector.
+func (r *roll) roles() map[string]string {
+	out := map[string]string{}
+	for _, name := range r.request.Standing {
+		if node := r.node(name); node != nil {
+			out[name] = node.Labels[v1alpha1.ReflectorLabel] + " " + node.ClusterID
+		}
+	}
+	return out
+}
+
+// step lets time pass, carries out what is planned then, and asserts that it is planned
+// again, and that so many reflectors may still fail.
+func (r *roll) step(what string, d time.Duration) {
+	r.t.Helper()
+	r.request.Now = r.request.Now.Add(d)
+	before := r.roles()
+	plan := r.plan()
+	r.carryOut(&plan)
+	r.request.Chosen = reflectorsOf(&plan)
+	after := r.roles()
+	for _, node := range r.request.Nodes {
+		if was, is := before[node.Name], after[node.Name]; was != is {
+			r.changes++
+			r.story = append(r.story, fmt.Sprintf("%s: %s %q -> %q", what, node.Name, was, is))
+		}
+	}
+	again := r.plan()
+	if diff := cmp.Diff(essence(&plan), essence(&again)); diff != "" {
+		r.t.Fatalf("%s: no fixed point (-first +again):\n%s", what, diff)
+	}
+	r.safe(what, &plan)
+}
+
+// safe asserts that every client has a route to every other after the loss of any reflectors that may fail.
+func (r *roll) safe(what string, plan *topology.Plan) {
+	r.t.Helper()
+	network := r.network(plan)
+	if _, paths, _ := network.PathsPerRoute(); paths > int(r.request.Spec.Limits.PathsPerRoute) || network.Degree() > int(r.request.Spec.Limits.SessionsPerReflector) {
+		r.t.Fatalf("%s: %d paths, %d sessions", what, paths, network.Degree())
+	}
+	if !network.SurvivesReflectors(int(*r.request.Spec.Limits.ReflectorFailures)) {
+		r.t.Fatalf("%s: the loss of a reflector would cost routes; role changes:\n%s", what, strings.Join(r.story, "\n"))
+	}
+}
+
+func (r *roll) upgrade(name string) {
+	r.t.Helper()
+	r.node(name).Unschedulable = true
+	r.step("cordon "+name, 0)
+	if slices.Contains(r.request.Standing, name) {
+		r.t.Fatalf("%s keeps the role while it is drained; role changes:\n%s", name, strings.Join(r.story, "\n"))
+	}
+	if r.replaced {
+		was := *r.node(name)
+		r.leave(name)
+		r.step("delete "+name, 3*time.Minute)
+		r.nodes++
+		fresh := inventory.Node{Name: name, UID: fmt.Sprint(r.nodes), OS: "linux", Created: r.request.Now, IPv4: was.IPv4, KubeletVersion: newKubelet, Labels: map[string]string{}}
+		if zone := was.Labels[keyOfZone]; zone != "" {
+			fresh.Labels[keyOfZone] = zone
+		}
+		r.request.Nodes = append(r.request.Nodes, fresh)
+		slices.SortFunc(r.request.Nodes, func(a, b inventory.Node) int { return strings.Compare(a.Name, b.Name) })
+	} else {
+		node := r.node(name)
+		node.Ready, node.ReadySince = false, r.request.Now
+		r.step("reboot "+name, 3*time.Minute)
+		node = r.node(name)
+		node.KubeletVersion, node.Unschedulable = newKubelet, false
+	}
+	r.step("boot "+name, time.Minute)
+	node := r.node(name)
+	node.Ready, node.ReadySince = true, r.request.Now
+	r.step("ready "+name, 10*time.Second)
+}
+
+var rollOrders = []string{"reflectors first", "reflectors last", "by name", "zone by zone", "at random"}
+
+func (r *roll) order(kind string) []string {
+	var names []string
+	for i := range r.request.Nodes {
+		names = append(names, r.request.Nodes[i].Name)
+	}
+	reflector := func(name string) bool { return slices.Contains(r.request.Standing, name) }
+	switch kind {
+	case "reflectors first", "reflectors last":
+		slices.SortStableFunc(names, func(a, b string) int {
+			switch {
+			case reflector(a) == reflector(b):
+				return 0
+			case reflector(a) == (kind == "reflectors first"):
+				return -1
+			}
+			return 1
+		})
+	case "zone by zone":
+		slices.SortStableFunc(names, func(a, b string) int { return strings.Compare(r.zones[a], r.zones[b]) })
+	case "at random":
+		rand.New(rand.NewPCG(7, uint64(len(names)))).Shuffle(len(names), func(i, j int) { names[i], names[j] = names[j], names[i] })
+	}
+	return names
+}
+
+func TestRolls(t *testing.T) {
+	for _, c := range []struct {
+		topology v1alpha1.Topology
+		nodes    int
+		zones    int
+		k        int32
+		sessions int32
+		extra    int
+	}{
+		{v1alpha1.TopologySingle, 30, 3, 3, 500, 0},
+		{v1alpha1.TopologyMulti, 36, 3, 3, 500, 0},
+		{v1alpha1.TopologyMulti, 36, 3, 2, 500, 0},
+		{v1alpha1.TopologyMulti, 90, 3, 3, 40, 0},
+		{v1alpha1.TopologyMulti, 90, 3, 2, 40, 0},
+		{v1alpha1.TopologyQuorum, 60, 3, 2, 500, 0},
+		{v1alpha1.TopologyHierarchy, 60, 3, 2, 500, 0},
+		{v1alpha1.TopologyHierarchy, 90, 5, 2, 500, 0},
+	} {
+		for _, order := range rollOrders {
+			for _, replaced := range []bool{false, true} {
+				t.Run(fmt.Sprintf("%s of %d in %d, k %d, %s, replaced %v", c.topology, c.nodes, c.zones, c.k, order, replaced), func(t *testing.T) {
+					w := newWorld(c.nodes, evenly(c.zones), func(s *v1alpha1.RouteReflectorAutoscalerSpec) {
+						s.Topology = c.topology
+						homesEach(c.k)(s)
+						s.Limits.SessionsPerReflector = c.sessions
+					})
+					for i := range w.request.Nodes {
+						w.request.Nodes[i].KubeletVersion = oldKubelet
+					}
+					first := w.settle()
+					noProblems(t, &first)
+					w.settle()
+					m := len(w.request.Standing)
+					r := &roll{world: w, t: t, replaced: replaced}
+					for _, name := range r.order(order) {
+						r.upgrade(name)
+					}
+					t.Logf("MEASURE %d changes, 2m %d, m %d -> %d", r.changes, 2*m, m, len(w.request.Standing))
+					if r.changes > 2*m+c.extra {
+						t.Logf("TOO MANY: %s", strings.Join(r.story, "\n"))
+					}
+				})
+			}
+		}
+	}
+}
