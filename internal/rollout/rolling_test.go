@@ -3,6 +3,7 @@ package rollout_test
 import (
 	"fmt"
 	"slices"
+	"strings"
 	"testing"
 	"time"
 
@@ -62,47 +63,89 @@ func (v *virtual) renew(name string) {
 	v.sync()
 }
 
-// order of a roll: by name, the reflectors last or first.
-func (v *virtual) rollOrder(reflectors string) []string {
+// order of a roll: by name, or zone by zone, or the reflectors last or first.
+func (v *virtual) rollOrder(kind string) []string {
 	var out []string
 	for _, node := range v.nodes {
-		if reflectors == "by name" || !slices.Contains(v.reflectors(), node.Name) {
-			out = append(out, node.Name)
+		out = append(out, node.Name)
+	}
+	key := func(name string) string {
+		switch reflector := slices.Contains(v.reflectors(), name); {
+		case kind == "zone by zone":
+			return v.node(name).Labels["topology.kubernetes.io/zone"]
+		case kind == "reflectors first" && !reflector, kind == "reflectors last" && reflector:
+			return "later"
 		}
+		return ""
 	}
-	switch reflectors {
-	case "first":
-		return slices.Concat(v.reflectors(), out)
-	case "last":
-		return slices.Concat(out, v.reflectors())
-	}
+	slices.SortStableFunc(out, func(a, b string) int { return strings.Compare(key(a), key(b)) })
 	return out
 }
 
+// rolled upgrades all nodes of a cluster at rest, and asserts that roles change no more
+// often than twice a reflector and so many times more.
+func (v *virtual) rolled(order string, replaced bool, more int) {
+	v.t.Helper()
+	for i := range v.nodes {
+		v.nodes[i].KubeletVersion = "v1.34.9"
+	}
+	v.set(func(s *v1alpha1.RouteReflectorAutoscalerSpec) { s.Scaling.ScaleDownStabilizationSeconds = nil })
+	v.run(10 * time.Minute)
+	m := len(v.reflectors())
+	v.reset()
+	v.roll(v.rollOrder(order), replaced)
+	v.run(20 * time.Minute)
+	v.t.Logf("%d role changes, m %d, %d steps", v.moves, m, len(v.steps))
+	if v.moves > 2*m+more {
+		v.t.Errorf("%d role changes, at most %d are needed; steps:\n%s", v.moves, 2*m+more, v.roleStory())
+	}
+	if now := len(v.reflectors()); now != m {
+		v.t.Errorf("%d reflectors before, %d after; steps:\n%s", m, now, v.roleStory())
+	}
+	if account := v.fabric.Account(); account.Ordinary.RouteTime != 0 {
+		v.t.Errorf("ordinary nodes lost routes: %v", account)
+	}
+}
+
 func TestRollingUpgrade(t *testing.T) {
-	for _, order := range []string{"first", "last", "by name"} {
+	for _, order := range []string{"reflectors first", "reflectors last", "by name"} {
 		for _, replaced := range []bool{false, true} {
-			t.Run(fmt.Sprintf("reflectors %s, replaced %v", order, replaced), func(t *testing.T) {
+			t.Run(fmt.Sprintf("%s, replaced %v", order, replaced), func(t *testing.T) {
 				t.Parallel()
 				v := newVirtual(t, 71, 21, 3)
-				for i := range v.nodes {
-					v.nodes[i].KubeletVersion = "v1.34.9"
-				}
-				v.set(ratio(7), single, func(s *v1alpha1.RouteReflectorAutoscalerSpec) { s.Scaling.ScaleDownStabilizationSeconds = nil })
+				v.set(ratio(7), single)
 				v.run(10 * time.Minute)
-				m := len(v.reflectors())
-				v.reset()
-				v.roll(v.rollOrder(order), replaced)
-				v.run(20 * time.Minute)
-				t.Logf("%d role changes, m %d, %d steps", v.roles(), m, len(v.steps))
-				if v.roles() > 2*m {
-					t.Errorf("%d role changes; steps:\n%s", v.roles(), v.roleStory())
-				}
-				if account := v.fabric.Account(); account.Ordinary.RouteTime != 0 {
-					t.Errorf("ordinary nodes lost routes: %v", account)
-				}
+				v.rolled(order, replaced, 0)
 			})
 		}
+	}
+}
+
+// TestRollingUpgradeInGroups: what TestRolls of internal/topology asserts of plans, with the
+// steps between them. In Hierarchy the spine needs each of its reflectors at any time: the first that
+// is cordoned before any node has been upgraded costs two more.
+func TestRollingUpgradeInGroups(t *testing.T) {
+	third := func(s *v1alpha1.RouteReflectorAutoscalerSpec) { s.ReflectorsPerClient = 3 }
+	for _, c := range []struct {
+		topology v1alpha1.Topology
+		change   change
+		nodes    int
+		order    string
+		replaced bool
+		more     int
+	}{
+		{v1alpha1.TopologyMulti, third, 24, "reflectors first", false, 0},
+		{v1alpha1.TopologyMulti, third, 24, "zone by zone", true, 0},
+		{v1alpha1.TopologyMulti, ratio(5), 24, "reflectors first", true, 0},
+		{v1alpha1.TopologyQuorum, third, 24, "reflectors first", false, 0},
+		{v1alpha1.TopologyHierarchy, third, 24, "reflectors first", false, 2},
+		{v1alpha1.TopologyHierarchy, third, 24, "zone by zone", true, 2},
+		{v1alpha1.TopologyHierarchy, third, 24, "reflectors last", false, 0},
+	} {
+		t.Run(fmt.Sprintf("%s, %s, replaced %v", c.topology, c.order, c.replaced), func(t *testing.T) {
+			t.Parallel()
+			standsIn(t, 71, c.nodes, 3, c.topology, c.change).rolled(c.order, c.replaced, c.more)
+		})
 	}
 }
 

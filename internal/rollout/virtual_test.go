@@ -53,9 +53,10 @@ type virtual struct {
 	asked   map[string]asked
 	serial  int
 
-	// steps taken since the last reset, and the nodes that changed role.
+	// steps taken since the last reset, the nodes that changed role, and how often nodes did.
 	steps   []*rollout.Step
 	changed map[string]bool
+	moves   int
 }
 
 const tick = 250 * time.Millisecond
@@ -187,6 +188,10 @@ func (v *virtual) write(step *rollout.Step) {
 			v.peers[i] = *step.Peer.DeepCopy()
 		}
 	case rollout.SetRole, rollout.ClearRole:
+		if node := v.node(step.Role.Node); node.ClusterID != step.Role.ClusterID ||
+			node.Labels[v1alpha1.ReflectorLabel] != step.Role.Labels[v1alpha1.ReflectorLabel] {
+			v.moves++
+		}
 		v.apply(step.Role)
 		v.changed[step.Role.Node] = true
 	case rollout.SetHomes:
@@ -316,7 +321,7 @@ func (v *virtual) reason(condition string) string {
 }
 
 func (v *virtual) reset() {
-	v.steps = nil
+	v.steps, v.moves = nil, 0
 	v.changed = map[string]bool{}
 	v.fabric.ResetAccount(v.now, func(name string) bool { return v.changed[name] })
 }

@@ -117,12 +117,16 @@ func (a *assignment) fill() {
 	}
 }
 
-// fillUp gives a group the homes that it still lacks.
+// fillUp gives a group the homes that it still lacks, and one more than enough where all
+// would be in one zone.
 func (a *assignment) fillUp(g int) {
 	by := &a.groups[g].by
-	for len(*by) < a.enough {
-		apart := a.apart && a.oneZone(g) && a.add(g, func(s int) bool { return a.servers[s].zone != a.servers[(*by)[0]].zone })
-		if !apart && !a.add(g, func(int) bool { return true }) {
+	for {
+		parts := a.apart && len(*by) < a.k && a.oneZone(g)
+		if parts && a.add(g, func(s int) bool { return a.servers[s].zone != a.servers[(*by)[0]].zone }) {
+			continue
+		}
+		if len(*by) >= a.enough || !a.add(g, func(int) bool { return true }) {
 			return
 		}
 	}

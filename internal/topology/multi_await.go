@@ -11,8 +11,18 @@ func (p *multiPlanner) awaiting() *draft {
 	d := p.begin(stand)
 	d.a.enough = max(p.k-1, min(p.f.least(), p.k))
 	p.assign(d)
-	if len(d.chosen) > 0 || d.over(&p.request.Spec) > 0 || !p.f.awaits(p.plan, zone) {
+	if len(d.chosen) > 0 || d.bundled(p.want.apart) || d.over(&p.request.Spec) > 0 || !p.f.awaits(p.plan, zone) {
 		return nil
 	}
 	return d
+}
+
+// bundled tells whether the homes of some clients are all in one zone, though they should not be.
+func (d *draft) bundled(apart bool) bool {
+	for g := range d.a.groups {
+		if apart && d.a.oneZone(g) {
+			return true
+		}
+	}
+	return apart && zones(d.all) == 1
 }
