@@ -194,3 +194,55 @@ func TestRolls(t *testing.T) {
 		}
 	}
 }
+
+// TestWaitEnds: the place of a cordoned reflector is filled after the window, and at once when
+// another reflector is lost or cordoned.
+func TestWaitEnds(t *testing.T) {
+	t.Parallel()
+	second := func(r *roll, name string) string {
+		for _, other := range r.request.Standing {
+			if r.zones[other] != r.zones[name] {
+				return other
+			}
+		}
+		return ""
+	}
+	for _, kind := range []v1alpha1.Topology{v1alpha1.TopologyMulti, v1alpha1.TopologyQuorum, v1alpha1.TopologyHierarchy} {
+		for what, test := range map[string]func(r *roll, name string){
+			"window":   func(r *roll, _ string) { r.step("window", 11*time.Minute) },
+			"lost":     func(r *roll, name string) { r.leave(second(r, name)) },
+			"cordoned": func(r *roll, name string) { r.node(second(r, name)).Unschedulable = true },
+		} {
+			t.Run(fmt.Sprintf("%s, %s", kind, what), func(t *testing.T) {
+				w := newWorld(60, evenly(3), func(s *v1alpha1.RouteReflectorAutoscalerSpec) {
+					s.Topology = kind
+					homesEach(3)(s)
+					s.Limits.SessionsPerReflector = 40
+				})
+				first := w.settle()
+				noProblems(t, &first)
+				r := &roll{world: w, t: t}
+				m, name := len(w.request.Standing), ""
+				for _, reflector := range first.Reflectors {
+					if reflector.Tier != topology.TierCore {
+						name = reflector.Node
+					}
+				}
+				r.node(name).Unschedulable = true
+				r.step("cordon", 0)
+				if len(w.request.Standing) != m-1 {
+					t.Fatalf("%v stand, want all of %d but %s", w.request.Standing, m, name)
+				}
+				test(r, name)
+				for range 2 { // lost ones are replaced one at a time
+					plan := r.plan()
+					r.carryOut(&plan)
+				}
+				r.step("later", time.Minute)
+				if len(w.request.Standing) != m || slices.Contains(w.request.Standing, name) {
+					t.Errorf("%v stand, want %d without %s", w.request.Standing, m, name)
+				}
+			})
+		}
+	}
+}
