@@ -32,12 +32,12 @@ func (f *field) awaits(plan *Plan, label string) bool {
 	return false
 }
 
-// oneAway tells whether one reflector may be awaited, and all others that stand stay. label
-// is that of awaits.
+// oneAway tells whether one reflector may be awaited, and all others stay: those that stand,
+// and those that the last plan had, of which some may be gone for good. label is that of awaits.
 func (f *field) oneAway(label string) bool {
-	expected := f.expected(label)
-	return len(expected) == 1 && !slices.ContainsFunc(f.request.Standing, func(name string) bool {
-		return name != expected[0] && f.leaving[name] != ""
+	expected, standing := f.expected(label), set(f.request.Standing)
+	return len(expected) == 1 && !slices.ContainsFunc(slices.Concat(f.request.Standing, f.request.Chosen), func(name string) bool {
+		return name != expected[0] && (!standing[name] || f.leaving[name] != "")
 	})
 }
 

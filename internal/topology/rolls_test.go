@@ -161,7 +161,7 @@ func TestRolls(t *testing.T) {
 		"Quorum":                           {v1alpha1.TopologyQuorum, 45, 3, 2, 500, 0},
 		"Hierarchy":                        {v1alpha1.TopologyHierarchy, 45, 3, 2, 500, 2},
 		"Hierarchy in five":                {v1alpha1.TopologyHierarchy, 45, 5, 2, 500, 2},
-		"Hierarchy, no room for the racks": {v1alpha1.TopologyHierarchy, 45, 3, 2, 21, 2 + 2*3},
+		"Hierarchy, no room for the racks": {v1alpha1.TopologyHierarchy, 45, 3, 2, 17, 2 + 2*3},
 	} {
 		for _, order := range rollOrders {
 			for _, replaced := range []bool{false, true} {
@@ -237,6 +237,7 @@ func TestWaitEnds(t *testing.T) {
 				for range 2 { // lost ones are replaced one at a time
 					plan := r.plan()
 					r.carryOut(&plan)
+					r.request.Chosen = reflectorsOf(&plan)
 				}
 				r.step("later", time.Minute)
 				if len(w.request.Standing) != m || slices.Contains(w.request.Standing, name) {
