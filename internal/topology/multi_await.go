@@ -11,7 +11,7 @@ func (p *multiPlanner) awaiting() *draft {
 	d := p.begin(stand)
 	d.a.enough = max(p.k-1, min(p.f.least(), p.k))
 	p.assign(d)
-	if len(d.chosen) > 0 || d.bundled(p.want.apart) || d.over(&p.request.Spec) > 0 || !p.f.awaits(p.plan, zone) {
+	if len(d.chosen) > 0 || d.bundled(p.want.apart) || d.over(p.sizer.sessions) > 0 || !p.f.awaits(p.plan, zone) {
 		return nil
 	}
 	return d

@@ -20,7 +20,7 @@ func (h *hierarchyPlanner) await() {
 	}
 	h.count()
 	guests := len(short.reflectors) < h.f.least()
-	sessions := len(h.units)*h.each + h.loose + h.each - 1 + short.size
+	sessions := len(h.units)*h.each + h.loose.all + h.each - 1 + short.size
 	if guests && sessions > int(h.request.Spec.Limits.SessionsPerReflector) || !h.f.awaits(h.plan, h.label) {
 		return
 	}

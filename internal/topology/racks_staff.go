@@ -117,7 +117,7 @@ func (h *hierarchyPlanner) withoutReflectors() {
 // count finds out how many clients everybody has.
 func (h *hierarchyPlanner) count() {
 	unitOf := map[string]*unit{}
-	h.loose = 0
+	h.loose = loose{}
 	for _, u := range h.units {
 		u.size = 0
 		for _, group := range u.groups {
