@@ -128,10 +128,14 @@ func (s *state) home(b *belongs, group string, settled bool) *NodeRole {
 	return role
 }
 
-// asItStands is all of ours on a node, unchanged.
+// asItStands is all of ours on a node, unchanged but for the label of a tier that
+// somebody has erased: without it the whole role would be.
 func (s *state) asItStands(name string) *NodeRole {
-	node := s.nodes[name]
-	role := s.nodeRole(name, node.Labels[v1alpha1.ReflectorLabel], node.ClusterID, s.serves(name))
+	node, tier := s.nodes[name], ""
+	if slices.Contains(s.standing.Reflectors, name) {
+		tier = s.tier(name)
+	}
+	role := s.nodeRole(name, tier, node.ClusterID, s.serves(name))
 	role.Annotations = nil
 	for _, key := range node.Protected {
 		if role.Annotations == nil {

@@ -45,7 +45,7 @@ func (s *state) protect() *verdict {
 				Why: "it is no route reflector any more, and needs no protection from autoscalers of nodes",
 			})
 		}
-		step := s.roleStep(node.Name, node.Labels[v1alpha1.ReflectorLabel], node.ClusterID, s.serves(node.Name))
+		step := s.roleStep(node.Name, s.tier(node.Name), node.ClusterID, s.serves(node.Name))
 		step.WaitsFor, step.Repair = "", s.undone(step.Object)
 		step.Why = "spec.placement.protectFrom says which autoscalers of nodes must leave it alone"
 		return take(step)

@@ -4,14 +4,14 @@ import (
 	"slices"
 	"strings"
 
-	"tapetum.dev/tapetum/api/v1alpha1"
 	"tapetum.dev/tapetum/internal/calico"
 	"tapetum.dev/tapetum/internal/inventory"
 )
 
-// reflectors finds the nodes with our role. One of whose two halves, label and
-// annotation, somebody has removed still counts when a pin or a status of ours
-// speaks of it.
+// reflectors finds the nodes with our role. Any label of it tells: who has lost the
+// tier's, and serves a group, still is the other end of clients' sessions. One with the
+// cluster ID only counts when a pin or a status of ours speaks of it; not every
+// reflector has a status where there are many.
 func reflectors(nodes []inventory.Node, pins []Pinned, statuses []calico.CalicoNodeStatus) []string {
 	spokenOf := map[string]bool{}
 	for _, pin := range pins {
@@ -25,8 +25,7 @@ func reflectors(nodes []inventory.Node, pins []Pinned, statuses []calico.CalicoN
 	var found []*inventory.Node
 	for i := range nodes {
 		node := &nodes[i]
-		_, labeled := node.Labels[v1alpha1.ReflectorLabel]
-		if labeled || (node.ClusterID != "" && spokenOf[node.Name]) {
+		if hasRoleLabel(node) || (node.ClusterID != "" && spokenOf[node.Name]) {
 			found = append(found, node)
 		}
 	}
@@ -41,6 +40,15 @@ func reflectors(nodes []inventory.Node, pins []Pinned, statuses []calico.CalicoN
 		names[i] = node.Name
 	}
 	return bySeniority(names, pins)
+}
+
+func hasRoleLabel(node *inventory.Node) bool {
+	for key := range node.Labels {
+		if IsRoleLabel(key) {
+			return true
+		}
+	}
+	return false
 }
 
 // bySeniority sorts nodes so that the senior of every pin comes before its

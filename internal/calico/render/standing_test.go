@@ -12,6 +12,7 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"pgregory.net/rapid"
 
+	"tapetum.dev/tapetum/api/v1alpha1"
 	"tapetum.dev/tapetum/internal/calico"
 	"tapetum.dev/tapetum/internal/inventory"
 )
@@ -112,6 +113,26 @@ func TestReadReflectors(t *testing.T) {
 			s.label("n2")
 			return s
 		}, "n1 n2"},
+		{"the tier's label is erased, the group that it serves tells", func() *scene {
+			s := newScene(3).role("n1", "n2")
+			delete(s.node("n2").Labels, v1alpha1.ReflectorLabel)
+			return s
+		}, "n1 n2"},
+		{"only the label of a group is left", func() *scene {
+			s := newScene(2)
+			s.node("n2").Labels = map[string]string{v1alpha1.ServesLabelPrefix + "a-1": "true"}
+			return s
+		}, "n2"},
+		{"only the mark of new options is left", func() *scene {
+			s := newScene(2)
+			s.node("n2").Labels = map[string]string{v1alpha1.RenewedLabel: "true"}
+			return s
+		}, "n2"},
+		{"a client's home is no role", func() *scene {
+			s := newScene(2)
+			s.node("n2").Labels = HomeLabels("a-1", true)
+			return s
+		}, ""},
 		{"only the annotation is left, a pin speaks of it", func() *scene {
 			s := newScene(2).role("n1").pin("n1", "n2")
 			s.node("n2").ClusterID = "224.0.0.1"
