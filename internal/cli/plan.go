@@ -136,8 +136,8 @@ func describeWay(start replan.Cluster, way *replan.Way) planOutput {
 		Reached: way.Reached, Held: way.Held, Steps: []planStep{},
 	}
 	for _, c := range way.Status.Conditions {
-		if c.Type == v1alpha1.ConditionDegraded && c.Status == "True" && !said(way.Held, c.Message) {
-			out.Trouble = c.Message
+		if c.Type == v1alpha1.ConditionDegraded && c.Status == "True" {
+			out.Trouble = unsaid(way.Held, c.Message)
 		}
 	}
 	for i := range way.Steps {
@@ -150,10 +150,17 @@ func describeWay(start replan.Cluster, way *replan.Way) planOutput {
 	return out
 }
 
-// said: what holds the plan up has the message already. Where nothing does, nothing
-// has been said.
-func said(held, message string) bool {
-	return held != "" && (message == held || strings.Contains(message, held+"."))
+// unsaid is the message without what holds the plan up, which has been told already.
+func unsaid(held, message string) string {
+	parts := strings.Split(message, held)
+	if held == "" || len(parts) != 2 {
+		return message
+	}
+	before, after := strings.TrimSuffix(parts[0], ". "), strings.TrimPrefix(parts[1], ". ")
+	if before != "" && after != "" {
+		before += ". "
+	}
+	return before + after
 }
 
 func stateOf(c replan.Cluster, nodes int32) planState {

@@ -215,3 +215,19 @@ func written(t *testing.T, text string) string {
 	}
 	return file
 }
+
+func TestUnsaid(t *testing.T) {
+	t.Parallel()
+	for _, tt := range []struct{ held, message, want string }{
+		{"", "a. b", "a. b"},
+		{"a", "a", ""},
+		{"a", "a. b", "b"},
+		{"b", "a. b", "a"},
+		{"b", "a. b. c", "a. c"},
+		{"d", "a. b", "a. b"},
+	} {
+		if got := unsaid(tt.held, tt.message); got != tt.want {
+			t.Errorf("unsaid(%q, %q) = %q, want %q", tt.held, tt.message, got, tt.want)
+		}
+	}
+}

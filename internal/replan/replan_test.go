@@ -112,6 +112,16 @@ func TestFind(t *testing.T) {
 			c.Configurations[0].Name = "default"
 			return c
 		}, nil, false, "turned off by somebody else", 0},
+		{"held: the mesh is somebody else's, and no node may reflect", func(*testing.T) Cluster {
+			c := onMesh(20, func(s *v1alpha1.RouteReflectorAutoscalerSpec) {
+				single(s)
+				s.Placement.Exclude = []metav1.LabelSelector{{}}
+			})
+			off := false
+			c.Configurations = []calico.BGPConfiguration{{Spec: calico.BGPConfigurationSpec{NodeToNodeMeshEnabled: &off}}}
+			c.Configurations[0].Name = "default"
+			return c
+		}, nil, false, "spec.placement.exclude", 0},
 		{"held: a migration runs", func(*testing.T) Cluster {
 			c := onMesh(20, single)
 			c.DatastoreReady = false

@@ -271,3 +271,26 @@ func TestBrakeThresholds(t *testing.T) {
 		})
 	}
 }
+
+// TestLeftByBrake: pins of a node that has lost the role stay under a brake, and so long
+// Ready does not say that all is as asked for.
+func TestLeftByBrake(t *testing.T) {
+	v := settled(t, 75, 12, 4, 1)
+	v.set(exactly(3, 1))
+	for v.last.Step == nil || v.last.Step.Action != rollout.ClearRole {
+		v.pass()
+		v.advance()
+	}
+	v.apiBack = v.now
+	v.runFor(30 * time.Second)
+	pins := len(v.peers)
+	if v.is(v1alpha1.ConditionReady) || v.reason(v1alpha1.ConditionReady) != rollout.ReasonAPIBack {
+		t.Errorf("Ready %v, %s", v.is(v1alpha1.ConditionReady), v.reason(v1alpha1.ConditionReady))
+	}
+	v.run(5 * time.Minute)
+	v.noLoss()
+	v.expect(3)
+	if len(v.peers) != pins-3 {
+		t.Errorf("%d BGPPeers of %d are left, want 3 less; steps:\n%s", len(v.peers), pins, v.story())
+	}
+}

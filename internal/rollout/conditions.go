@@ -59,14 +59,16 @@ func (s *state) progressing(step *Step, w *wait) metav1.Condition {
 
 func (s *state) ready(step *Step, w *wait) metav1.Condition {
 	c := metav1.Condition{Type: v1alpha1.ConditionReady, Status: metav1.ConditionTrue, Reason: "InForce", Message: s.summary()}
-	promise := s.promise()
+	no := func(reason, message string) { c.Status, c.Reason, c.Message = metav1.ConditionFalse, reason, message }
 	switch {
 	case step != nil:
-		c.Status, c.Reason, c.Message = metav1.ConditionFalse, "StepsLeft", "next: "+step.String()
+		no("StepsLeft", "next: "+step.String())
 	case w != nil:
-		c.Status, c.Reason, c.Message = metav1.ConditionFalse, w.reason, w.message
-	case !promise.Complete:
-		c.Status, c.Reason, c.Message = metav1.ConditionFalse, ReasonIncomplete, s.missingRoutes()
+		no(w.reason, w.message)
+	default:
+		if broken := s.broken(); broken != nil {
+			no(broken.reason, broken.message)
+		}
 	}
 	return c
 }
@@ -124,7 +126,9 @@ func (s *state) troubles(w *wait, since time.Time, timedOut bool) []trouble {
 			s.count(), *s.spec.MeshUpTo, v1alpha1.AbandonAnnotation)})
 	}
 	for _, problem := range s.plan.Problems {
-		out = append(out, trouble{problem.Reason, problem.Message})
+		if w == nil || !strings.HasSuffix(w.message, problem.Message) { // else it has been told
+			out = append(out, trouble{problem.Reason, problem.Message})
+		}
 	}
 	if unproved {
 		// Behind the problems of the plan, because those are often why.
@@ -132,8 +136,8 @@ func (s *state) troubles(w *wait, since time.Time, timedOut bool) []trouble {
 	}
 	out = append(out, s.asTroubles()...)
 	if w == nil && len(out) == 0 {
-		if missing := s.missingRoutes(); missing != "" {
-			out = append(out, trouble{ReasonIncomplete, missing})
+		if broken := s.broken(); broken != nil {
+			out = append(out, *broken)
 		}
 	}
 	return out

@@ -81,6 +81,7 @@ func cautious(reason string) bool {
 func (s *state) withoutCaution() *state {
 	out := *s
 	out.forced, out.brakes, out.brake = true, nil, ""
+	out.holdsPlan() // a person may not have seen what the policy lacks
 	out.clocks, out.reverts = maps.Clone(s.clocks), maps.Clone(s.reverts)
 	out.standing.Excluded = maps.Clone(s.standing.Excluded)
 	return &out

@@ -8,9 +8,44 @@ import (
 	"tapetum.dev/tapetum/internal/topology"
 )
 
+// heldBy is the problem for which the plan cannot be made, so that nothing may be taken
+// away: what is missing yet may be what carries the routes. It holds like a brake. A
+// deletion needs nothing of the policy.
+func (s *state) heldBy() *topology.Problem {
+	if !s.plan.Held || len(s.plan.Problems) == 0 || s.tearingDown() {
+		return nil
+	}
+	return &s.plan.Problems[0]
+}
+
+// holdsPlan applies it.
+func (s *state) holdsPlan() {
+	if problem := s.heldBy(); problem != nil && s.brake == "" {
+		s.brake = problem.Message
+	}
+}
+
 // braked is what a rule says instead of a step that a brake holds.
 func (s *state) braked(before string) *verdict {
+	if problem := s.heldBy(); problem != nil {
+		return waitFor(problem.Reason, "%s waits: %s", before, problem.Message).needsPerson()
+	}
 	return waitFor(s.brakes[0].reason, "%s waits: %s: %s", before, s.brakes[0].what, s.brakes[0].remedy)
+}
+
+// leftByBrake says what is still to be tidied up that rules pass over under a brake: so
+// long the policy is not carried out.
+func (s *state) leftByBrake() *verdict {
+	if s.brake == "" {
+		return nil
+	}
+	free := *s
+	free.brake, free.patient = "", true
+	v := firstOf(&free, []rule{(*state).dropStalePins, (*state).dropPeerings, (*state).dropFilter})
+	if v == nil || v.step == nil {
+		return nil
+	}
+	return s.braked(v.step.brief())
 }
 
 // brakesAdding: under a brake only what restores redundancy is added.

@@ -73,6 +73,11 @@ func (s *state) meshMayStayOff() *verdict {
 		s.spec.Topology == v1alpha1.TopologyMesh || s.spec.NodeMesh == v1alpha1.NodeMeshUnmanaged || s.tearingDown() {
 		return nil
 	}
+	if len(s.plan.Problems) > 0 {
+		// The goal is the mesh only because nothing else can be had.
+		problem := s.plan.Problems[0]
+		return waitFor(problem.Reason, "the node-to-node mesh was turned off by somebody else and stays off, and no route reflectors can be planned: %s", problem.Message).needsPerson()
+	}
 	return waitFor(ReasonMeshOffByOthers,
 		"the node-to-node mesh was turned off by somebody else and the cluster is small enough for it: nothing is changed; set spec.topology to Mesh to have it turned on, or to Single for route reflectors").needsPerson()
 }

@@ -70,6 +70,7 @@ func (s *state) rules() []rule {
 			(*state).moveHomes,
 			(*state).protect,
 			(*state).dropReports,
+			(*state).leftByBrake,
 			(*state).forgetMesh,
 			(*state).finishDeletion,
 		}
@@ -110,6 +111,7 @@ func (s *state) rules() []rule {
 		(*state).changeIDs,
 		(*state).renew,
 		(*state).awaitHomes,
+		(*state).leftByBrake,
 	}
 }
 
@@ -117,6 +119,9 @@ func (s *state) rules() []rule {
 // write, a person who keeps undoing it, the finalizer.
 func (s *state) admit(v *verdict) *verdict {
 	step := v.step
+	if step.Subtractive && s.heldBy() != nil {
+		return s.braked(step.brief())
+	}
 	if held := s.overBudget(step); held != nil {
 		return held
 	}

@@ -2,6 +2,7 @@ package rollout
 
 import (
 	"cmp"
+	"fmt"
 	"net/netip"
 	"slices"
 
@@ -70,6 +71,39 @@ func (s *state) promise() *v1alpha1.Promise {
 		MaxSessions: int32(s.network.Degree()), MaxPaths: int32(paths),
 	}
 	return s.promised
+}
+
+// broken is what the network in force does not keep of what the policy asks for; nil: it
+// keeps all. Of a policy that cannot be followed it keeps nothing.
+func (s *state) broken() *trouble {
+	promise, limits := s.promise(), s.spec.Limits
+	failures := *limits.ReflectorFailures
+	if problem := s.heldBy(); problem != nil {
+		return &trouble{problem.Reason, problem.Message}
+	}
+	if !promise.Complete {
+		return &trouble{ReasonIncomplete, s.missingRoutes()}
+	}
+	not := func(format string, args ...any) *trouble {
+		return &trouble{ReasonPromiseBroken, "the topology in force does not keep what the policy asks for: " + fmt.Sprintf(format, args...)}
+	}
+	paths := limits.PathsPerRoute
+	if s.meshOn {
+		paths++ // it gives each route one more
+	}
+	switch {
+	case !promise.AnyReflector:
+		return not("the loss of %s would cost routes (limits.reflectorFailures)", plural(int(failures), "route reflector"))
+	case !promise.AnyZone && failures > 0 && s.plan.Zones > 1:
+		return not("the loss of one zone would cost routes between others, though there are nodes in %d zones that can be route reflectors", s.plan.Zones)
+	case len(s.standing.Reflectors) == 0:
+		return nil // the limits are those of reflectors
+	case promise.MaxSessions > limits.SessionsPerReflector:
+		return not("a route reflector has %d sessions of an address family, limits.sessionsPerReflector allows %d", promise.MaxSessions, limits.SessionsPerReflector)
+	case promise.MaxPaths > paths:
+		return not("a client holds %d paths for a route, limits.pathsPerRoute allows %d", promise.MaxPaths, paths)
+	}
+	return nil
 }
 
 // foreignPeers are BGPPeers of others that cover the same pairs as ours, sorted.

@@ -17,10 +17,12 @@ func (s *state) abandoned() bool {
 	return s.deleting() && s.hasFinalizer() && s.in.Autoscaler.Annotations[v1alpha1.AbandonAnnotation] == "true"
 }
 
-// refused: deleted, but the cluster is too large for the mesh to come back.
+// refused: deleted, but the cluster is too large for the mesh to come back. One that is on
+// still, because the rollout had not come to it, or by hand, need not: the rollout must not
+// go on to turn it off then.
 func (s *state) refused() bool {
 	return s.deleting() && s.hasFinalizer() && !s.abandoned() && s.count() > int(*s.spec.MeshUpTo) &&
-		(len(s.standing.Reflectors) > 0 || s.saved != nil)
+		!s.meshOn && (len(s.standing.Reflectors) > 0 || s.saved != nil)
 }
 
 // tearingDown: deleted, and the mesh is being brought back.

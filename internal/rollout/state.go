@@ -43,7 +43,8 @@ type state struct {
 	expected map[string][]bgp.Session
 	// seen is what the oracle may rely on.
 	seen bgp.Observed
-	// brakes that are on; brake is what the first is for, "" when none is.
+	// brakes that are on; brake is what the first is for, or why the plan is held, ""
+	// when nothing holds.
 	brakes []brake
 	brake  string
 	// forced: brakes, budget, gates and contests say nothing.
@@ -114,6 +115,7 @@ func newState(in Input, plan func(topology.Request) topology.Plan) *state {
 		s.clocks[name] = since
 	}
 	s.wakeAt(s.plan.WaitUntil)
+	s.holdsPlan()
 	s.network = bgp.Build(s.bgpInput())
 	s.expected = map[string][]bgp.Session{}
 	for _, name := range s.standing.Reflectors {

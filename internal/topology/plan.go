@@ -105,6 +105,11 @@ type Plan struct {
 	TagFilter bool
 	// Leaving tells why a standing reflector is not in the plan.
 	Leaving map[string]string
+	// Held: the policy cannot be followed, and Problems say why. What stands is the plan,
+	// and nothing of it may be taken away.
+	Held bool
+	// Zones is in how many zones there are nodes that can be reflectors.
+	Zones int
 	// AskLoad: the choice depends on the load of these; plan again with it.
 	AskLoad []string
 	// Problems that a person must know of, most important first.
@@ -205,6 +210,7 @@ func Make(request Request) Plan {
 func (p *Plan) from(request Request, rules *inventory.Rules, field *field) {
 	p.Ineligible = field.ineligible
 	c := survey(request, field)
+	p.Zones = c.reach(false)
 	refused := p.attempt(request, choose(request, &c, p), func(try *Plan, topology v1alpha1.Topology) {
 		try.build(request, rules, field, topology)
 	})
@@ -223,7 +229,7 @@ func (p *Plan) build(request Request, rules *inventory.Rules, field *field, topo
 	p.Topology = topology
 	if topology != v1alpha1.TopologyMesh && field.empty() {
 		p.Topology = withoutCandidates(request, p)
-		if p.Topology != v1alpha1.TopologyMesh {
+		if p.Topology != v1alpha1.TopologyMesh || len(request.Standing) == 0 {
 			p.stay(request)
 			return
 		}
@@ -245,6 +251,7 @@ func (p *Plan) build(request Request, rules *inventory.Rules, field *field, topo
 
 // withoutRules plans where the policy cannot be followed: the mesh needs none of it.
 func (p *Plan) withoutRules(request Request) {
+	p.Held = true
 	if request.Spec.Topology == v1alpha1.TopologyMesh {
 		p.Topology = v1alpha1.TopologyMesh
 		p.mesh(request)

@@ -16,6 +16,7 @@ const unfilteredIDs = 3
 // stay keeps what stands, whatever it is: reflectors with their tier, cluster ID and
 // groups, and the homes of clients, as the labels tell.
 func (p *Plan) stay(request Request) {
+	p.Held = true
 	p.Topology = inForce(request)
 	byName := index(request.Nodes)
 	served := map[string]bool{}
