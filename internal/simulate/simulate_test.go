@@ -89,7 +89,7 @@ func sessions(in bgp.Input) []string {
 	var out []string
 	for i := range in.Nodes {
 		for _, s := range network.SessionsOf(in.Nodes[i].Name) {
-			out = append(out, fmt.Sprintf("%s %s client=%v", s.Local, s.Name, s.Client))
+			out = append(out, fmt.Sprintf("%s %s client=%v", s.Local, s.Name(), s.Client))
 		}
 	}
 	slices.Sort(out)
