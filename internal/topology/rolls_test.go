@@ -217,7 +217,9 @@ func TestWaitEnds(t *testing.T) {
 				w := newWorld(60, evenly(3), func(s *v1alpha1.RouteReflectorAutoscalerSpec) {
 					s.Topology = kind
 					homesEach(3)(s)
-					s.Limits.SessionsPerReflector = 40
+					if kind == v1alpha1.TopologyMulti {
+						s.Limits.SessionsPerReflector = 40
+					}
 				})
 				first := w.settle()
 				noProblems(t, &first)
