@@ -5,17 +5,8 @@ import "slices"
 // await finds the unit, if any, that waits for one of its reflectors, which was cordoned. Where
 // the others are too few for its clients without it, these peer with the spine too.
 func (h *hierarchyPlanner) await() {
-	var short *unit
-	for _, u := range h.units {
-		switch missing := h.each - len(u.reflectors); {
-		case missing == 1 && short == nil:
-			short = u
-		case missing > 0:
-			return
-		}
-	}
-	comes := func(c candidate) bool { return tierOf(c.node) != TierCore }
-	if short == nil || len(h.spine) < h.each || slices.ContainsFunc(h.spine, comes) || !h.f.oneAway(h.label) {
+	short := h.short()
+	if short == nil || !h.f.oneAway(h.label) {
 		return
 	}
 	h.count()
@@ -28,4 +19,23 @@ func (h *hierarchyPlanner) await() {
 	if guests {
 		h.spineGroups = append(h.spineGroups, short.groups...)
 	}
+}
+
+// short is the unit that lacks one reflector; nil where none does, or anything else is
+// missing, or the spine is not the one that stands.
+func (h *hierarchyPlanner) short() *unit {
+	var short *unit
+	for _, u := range h.units {
+		switch missing := h.each - len(u.reflectors); {
+		case missing == 1 && short == nil:
+			short = u
+		case missing > 0:
+			return nil
+		}
+	}
+	comes := func(c candidate) bool { return tierOf(c.node) != TierCore }
+	if len(h.spine) < h.each || slices.ContainsFunc(h.spine, comes) {
+		return nil
+	}
+	return short
 }

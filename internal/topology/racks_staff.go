@@ -17,19 +17,11 @@ func (h *hierarchyPlanner) staff() {
 	}
 	h.await()
 	for i, u := range h.units {
-		if u.awaits {
-			continue
-		}
 		h.complete(u, serving[i], fresh[u.rack.value])
 		h.take(u)
 	}
 	for _, u := range h.units {
-		for _, c := range h.f.stopgaps {
-			if !u.awaits && len(u.reflectors) < h.each && !h.taken[c.node.Name] && u.has(c.node, h.label) {
-				u.reflectors = append(u.reflectors, c)
-				h.take(u)
-			}
-		}
+		h.keepStopgaps(u)
 	}
 	h.withoutReflectors()
 	for name := range h.taken {
@@ -42,6 +34,16 @@ func (h *hierarchyPlanner) staff() {
 	}
 	h.count()
 	h.number()
+}
+
+// keepStopgaps keeps reflectors that should go in a unit that has none to take their place.
+func (h *hierarchyPlanner) keepStopgaps(u *unit) {
+	for _, c := range h.f.stopgaps {
+		if !u.awaits && len(u.reflectors) < h.each && !h.taken[c.node.Name] && u.has(c.node, h.label) {
+			u.reflectors = append(u.reflectors, c)
+			h.take(u)
+		}
+	}
 }
 
 // serving are, for each unit, the reflectors that it has now.
@@ -84,6 +86,9 @@ func (h *hierarchyPlanner) freshByRack() map[string][]candidate {
 
 // complete finds the reflectors that a unit lacks among the nodes of its rack.
 func (h *hierarchyPlanner) complete(u *unit, serving, fresh []candidate) {
+	if u.awaits {
+		return
+	}
 	var pool []candidate
 	for _, c := range h.f.kept {
 		idle := !slices.ContainsFunc(h.units, func(u *unit) bool { return u.has(c.node, h.label) })

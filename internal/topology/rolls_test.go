@@ -158,7 +158,7 @@ func TestRolls(t *testing.T) {
 		"Multi, the others have room":      {v1alpha1.TopologyMulti, 30, 3, 2, 500, 0},
 		"Multi, a home to spare":           {v1alpha1.TopologyMulti, 90, 3, 3, 40, 0},
 		"Multi, no room":                   {v1alpha1.TopologyMulti, 90, 3, 2, 40, 2 * 3},
-		"Quorum":                           {v1alpha1.TopologyQuorum, 45, 3, 2, 500, 0},
+		"Quorum":                           {v1alpha1.TopologyQuorum, 36, 3, 2, 500, 0},
 		"Hierarchy":                        {v1alpha1.TopologyHierarchy, 45, 3, 2, 500, 2},
 		"Hierarchy in five":                {v1alpha1.TopologyHierarchy, 45, 5, 2, 500, 2},
 		"Hierarchy, no room for the racks": {v1alpha1.TopologyHierarchy, 45, 3, 2, 17, 2 + 2*3},
