@@ -23,6 +23,8 @@ func shapeOf(topology v1alpha1.Topology, spec *v1alpha1.RouteReflectorAutoscaler
 	case v1alpha1.TopologyHierarchy:
 		s = hierarchyShape(spec, c)
 	}
+	// The formulas count reflectors as clients, too many where most nodes are reflectors.
+	s.degree = min(s.degree, max(c.nodes-1, 0))
 	s.judge(spec, c)
 	return s
 }

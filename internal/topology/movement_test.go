@@ -423,7 +423,7 @@ func TestWhyLoadsAreNotEven(t *testing.T) {
 	t.Run("more than ceil(N·k/m) homes to move", func(t *testing.T) {
 		// Three groups with three homes each are nine homes for five reflectors, so one of
 		// them has two groups.
-		w := multi(73, evenly(3), func(s *v1alpha1.RouteReflectorAutoscalerSpec) { s.ReflectorsPerClient, s.Scaling.Min = 3, 5 })
+		w := multi(75, evenly(3), func(s *v1alpha1.RouteReflectorAutoscalerSpec) { s.ReflectorsPerClient, s.Scaling.Min = 3, 5 })
 		plan := w.plan()
 		noProblems(t, &plan)
 		size := map[string]int{}
@@ -431,7 +431,7 @@ func TestWhyLoadsAreNotEven(t *testing.T) {
 		for client := range homes {
 			size[w.zoneOf(client)]++
 		}
-		formula, two := (73*3+4)/5, 2*slices.Min(slices.Collect(maps.Values(size)))
+		formula, two := (75*3+4)/5, 2*slices.Min(slices.Collect(maps.Values(size)))
 		if len(plan.Reflectors) != 5 || len(plan.Groups) != 3 || len(plan.Homes) > 0 || two <= formula {
 			t.Fatalf("%d reflectors, groups %v, %d homes: two groups have %d clients, the formula says %d", len(plan.Reflectors), plan.Groups, len(plan.Homes), two, formula)
 		}
