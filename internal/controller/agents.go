@@ -50,19 +50,36 @@ func trimPod(object any) (any, error) {
 	}
 	trimmed.DeletionTimestamp = pod.DeletionTimestamp
 	for i := range pod.Status.Conditions {
-		if c := &pod.Status.Conditions[i]; c.Type == corev1.PodReady {
-			trimmed.Status.Conditions = []corev1.PodCondition{{Type: c.Type, Status: c.Status}}
+		if c := &pod.Status.Conditions[i]; c.Type == corev1.PodReady || c.Type == corev1.DisruptionTarget {
+			trimmed.Status.Conditions = append(trimmed.Status.Conditions, corev1.PodCondition{
+				Type: c.Type, Status: c.Status, LastTransitionTime: c.LastTransitionTime,
+			})
 		}
 	}
-	if _, restarts := agentReady(pod); restarts > 0 {
-		trimmed.Status.ContainerStatuses = []corev1.ContainerStatus{{RestartCount: restarts}}
-	}
+	trimmed.Status.ContainerStatuses = trimContainers(pod.Status.ContainerStatuses)
 	for i := range pod.Spec.Containers {
 		if c := &pod.Spec.Containers[i]; c.Name == tagfilter.AgentContainer {
 			trimmed.Spec.Containers = []corev1.Container{{Name: shared(c.Name), Image: shared(c.Image)}}
 		}
 	}
 	return trimmed, nil
+}
+
+// trimContainers sums the containers of a pod up: how often they were started anew, and
+// when last.
+func trimContainers(all []corev1.ContainerStatus) []corev1.ContainerStatus {
+	var sum corev1.ContainerStatus
+	for i := range all {
+		sum.RestartCount += all[i].RestartCount
+		running := all[i].State.Running
+		if running != nil && (sum.State.Running == nil || sum.State.Running.StartedAt.Before(&running.StartedAt)) {
+			sum.State.Running = &corev1.ContainerStateRunning{StartedAt: running.StartedAt}
+		}
+	}
+	if sum.RestartCount == 0 && sum.State.Running == nil {
+		return nil
+	}
+	return []corev1.ContainerStatus{sum}
 }
 
 // agentWatch knows which calico-node runs on each node. It watches pods only from

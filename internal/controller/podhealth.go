@@ -1,18 +1,22 @@
 package controller
 
 import (
+	"maps"
 	"sync"
 	"time"
 
 	corev1 "k8s.io/api/core/v1"
+
+	"tapetum.dev/tapetum/internal/inventory"
 )
 
 // podWatch knows how the calico-node of each node is. Times are ours: those of nodes
 // may be wrong.
 type podWatch struct {
 	now func() time.Time
-	// change is called with a node whose calico-node has become ready, or is so no more.
-	change func(node string)
+	// change is called with a node whose calico-node has become ready, or is so no more;
+	// leaves: it has begun to go, or another has come.
+	change func(node string, leaves bool)
 
 	mu    sync.Mutex
 	nodes map[string]*podHealth
@@ -25,12 +29,15 @@ type podHealth struct {
 	// to go or to be started anew; zero: not.
 	notReady, started time.Time
 
+	// disrupted: it is being evicted or deleted, or is gone and no other has come.
+	disrupted bool
+
 	uid      string
 	restarts int32
 	leaving  bool
 }
 
-func newPodWatch(now func() time.Time, change func(node string)) *podWatch {
+func newPodWatch(now func() time.Time, change func(node string, leaves bool)) *podWatch {
 	return &podWatch{now: now, change: change, nodes: map[string]*podHealth{}, where: map[string]string{}}
 }
 
@@ -45,7 +52,7 @@ func (w *podWatch) observe(key string, pod *corev1.Pod) {
 	if !known {
 		health = &podHealth{uid: string(pod.UID), restarts: restarts}
 		w.nodes[pod.Spec.NodeName] = health
-		if !ready {
+		if !ready && !wasReady(pod) {
 			health.started = w.now() // perhaps only just now
 		}
 	}
@@ -59,10 +66,13 @@ func (w *podWatch) observe(key string, pod *corev1.Pod) {
 		health.started = w.now()
 	}
 	health.uid, health.restarts, health.leaving = string(pod.UID), restarts, leaving
+	disrupted := leaving || isDisrupted(pod)
+	leaves := disrupted != health.disrupted
+	health.disrupted = disrupted
 	changed := w.set(health, ready && !leaving)
 	w.mu.Unlock()
-	if changed {
-		w.change(pod.Spec.NodeName)
+	if changed || leaves {
+		w.change(pod.Spec.NodeName, leaves)
 	}
 }
 
@@ -87,15 +97,37 @@ func (w *podWatch) gone(key string) {
 	w.mu.Lock()
 	node := w.where[key]
 	delete(w.where, key)
-	changed := false
+	changed, leaves := false, false
 	if health := w.nodes[node]; health != nil && !w.other(node) {
 		health.started = w.now()
+		leaves, health.disrupted = !health.disrupted, true
 		changed = w.set(health, false)
 	}
 	w.mu.Unlock()
-	if changed {
-		w.change(node)
+	if changed || leaves {
+		w.change(node, leaves)
 	}
+}
+
+// size is of how many nodes something is known.
+func (w *podWatch) size() int {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return len(w.nodes)
+}
+
+// forget drops what is known of nodes that are not there any more.
+func (w *podWatch) forget(nodes []inventory.Node) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	there := make(map[string]bool, len(nodes)+len(w.where))
+	for i := range nodes {
+		there[nodes[i].Name] = true
+	}
+	for _, node := range w.where {
+		there[node] = true // its pod goes later
+	}
+	maps.DeleteFunc(w.nodes, func(node string, _ *podHealth) bool { return !there[node] })
 }
 
 // other: the node has a pod of calico-node left.
@@ -114,7 +146,7 @@ func (w *podWatch) read() map[string]podHealth {
 	defer w.mu.Unlock()
 	out := map[string]podHealth{}
 	for node, health := range w.nodes {
-		if !health.notReady.IsZero() || !health.started.IsZero() {
+		if !health.notReady.IsZero() || !health.started.IsZero() || health.disrupted {
 			out[node] = *health
 		}
 	}
@@ -135,4 +167,28 @@ func agentReady(pod *corev1.Pod) (ready bool, restarts int32) {
 		restarts += pod.Status.ContainerStatuses[i].RestartCount
 	}
 	return ready, restarts
+}
+
+// wasReady: a pod that is not ready was so before, with the containers that it has now.
+// Both times are by the clock of its node, so that they can be compared.
+func wasReady(pod *corev1.Pod) bool {
+	for i := range pod.Status.Conditions {
+		c := &pod.Status.Conditions[i]
+		if c.Type != corev1.PodReady || len(pod.Status.ContainerStatuses) == 0 {
+			continue
+		}
+		running := pod.Status.ContainerStatuses[0].State.Running // the cache holds their sum
+		return running != nil && !running.StartedAt.IsZero() && running.StartedAt.Before(&c.LastTransitionTime)
+	}
+	return false
+}
+
+// isDisrupted: the pod is about to be taken away (evicted, preempted, its node tainted).
+func isDisrupted(pod *corev1.Pod) bool {
+	for i := range pod.Status.Conditions {
+		if c := &pod.Status.Conditions[i]; c.Type == corev1.DisruptionTarget && c.Status == corev1.ConditionTrue {
+			return true
+		}
+	}
+	return false
 }

@@ -53,9 +53,11 @@ type vitalWatch struct {
 	names     []string // that are looked at, sorted
 	zoneLabel string
 	said      string
-
-	// retry is when the pods of calico-node are asked for again. Only passes use it.
+	// retry is when the pods of calico-node are asked for again; zero: they are
+	// watched, or it was not tried yet.
 	retry time.Time
+	// watched: they are. Only passes use it.
+	watched bool
 }
 
 // leaseSeen is what a node's Lease was, and since when it has been so.
@@ -65,12 +67,18 @@ type leaseSeen struct {
 	// moved: it has been seen to change, so that since is a heartbeat.
 	moved bool
 	late  bool
+	// unread: it could not be read the last time.
+	unread bool
 }
+
+// known: something can be said of the node. What has not changed since it was first
+// read is a heartbeat only once it should have changed.
+func (l *leaseSeen) known() bool { return l != nil && !l.unread && (l.moved || l.late) }
 
 func newVitalWatch(cached, live client.Reader, agents *agentWatch, now func() time.Time, kick func(), log logr.Logger) *vitalWatch {
 	w := &vitalWatch{cached: cached, live: live, agents: agents, now: now, kick: kick, log: log, leases: map[string]*leaseSeen{}}
-	w.pods = newPodWatch(now, func(node string) {
-		if w.matters(node) {
+	w.pods = newPodWatch(now, func(node string, leaves bool) {
+		if leaves || w.matters(node) { // gates wait for any node that leaves
 			kick()
 		}
 	})
@@ -83,7 +91,9 @@ func newVitalWatch(cached, live client.Reader, agents *agentWatch, now func() ti
 // Start reads Leases until the context ends. It runs with the leader only.
 func (w *vitalWatch) Start(ctx context.Context) error {
 	for ctx.Err() == nil {
-		w.round(ctx)
+		round, cancel := context.WithTimeout(ctx, vitalsTimeout)
+		w.Round(round)
+		cancel()
 		// Replicas of many clusters must not ask in step.
 		sleep(ctx, vitalsEvery*9/10+rand.N(vitalsEvery/5))
 	}
@@ -93,26 +103,25 @@ func (w *vitalWatch) Start(ctx context.Context) error {
 // NeedLeaderElection makes a standby read nothing.
 func (w *vitalWatch) NeedLeaderElection() bool { return true }
 
-// round reads the Lease of each node that matters once.
-func (w *vitalWatch) round(ctx context.Context) {
-	ctx, cancel := context.WithTimeout(ctx, vitalsTimeout)
-	defer cancel()
+// Round reads the Lease of each node that matters once.
+func (w *vitalWatch) Round(ctx context.Context) {
 	names, err := w.whose(ctx)
 	if err != nil {
 		w.complain(err)
 		return
 	}
-	changed := w.forget(names)
+	changed := w.forget(names) || w.due()
 	var failed error
-	for _, name := range names {
+	for i, name := range names {
 		is, err := w.readOne(ctx, name)
+		changed = changed || is
 		if err != nil && !apierrors.IsNotFound(err) {
 			failed = err
 			if ctx.Err() != nil || apierrors.IsForbidden(err) {
-				break // the others fail likewise
+				changed = w.miss(names[i+1:]...) || changed // they fail likewise
+				break
 			}
 		}
-		changed = changed || is
 	}
 	w.complain(failed)
 	if changed {
@@ -187,14 +196,15 @@ func (w *vitalWatch) forget(names []string) bool {
 func (w *vitalWatch) readOne(ctx context.Context, name string) (bool, error) {
 	var lease coordinationv1.Lease
 	err := w.live.Get(ctx, client.ObjectKey{Namespace: leaseNamespace, Name: name}, &lease)
+	if err != nil {
+		late := w.miss(name)
+		if apierrors.IsNotFound(err) {
+			w.miss(name) // there is nothing to come back to
+		}
+		return late, err
+	}
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	if err != nil {
-		// Whatever the reason, the node is not to blame for it.
-		seen := w.leases[name]
-		delete(w.leases, name)
-		return seen != nil && seen.late, err
-	}
 	renewed := ""
 	if lease.Spec.RenewTime != nil {
 		renewed = lease.Spec.RenewTime.String()
@@ -210,9 +220,31 @@ func (w *vitalWatch) readOne(ctx context.Context, name string) (bool, error) {
 		return was, nil
 	}
 	late := w.now().Sub(seen.since) > lateAfter
-	was := seen.late
-	seen.late = late
+	was := seen.late && seen.known()
+	seen.late, seen.unread = late, false
 	return late != was, nil
+}
+
+// miss notes Leases that could not be read: whatever the reason, the nodes are not to
+// blame for it. What was seen of them counts again if they can be read the next time, and
+// is forgotten if not: then nobody may have been able to renew them either. It tells whether
+// one was late.
+func (w *vitalWatch) miss(names ...string) bool {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	late := false
+	for _, name := range names {
+		seen := w.leases[name]
+		if seen == nil {
+			continue
+		}
+		late = late || seen.late && seen.known()
+		if seen.unread {
+			delete(w.leases, name)
+		}
+		seen.unread = true
+	}
+	return late
 }
 
 // read returns what is known.
@@ -220,16 +252,14 @@ func (w *vitalWatch) read() map[string]inventory.Vital {
 	out := map[string]inventory.Vital{}
 	w.mu.Lock()
 	for name, seen := range w.leases {
-		// What has not changed since it was first read is a heartbeat only once it
-		// should have changed.
-		if seen.moved || seen.late {
+		if seen.known() {
 			out[name] = inventory.Vital{Heartbeat: seen.since}
 		}
 	}
 	w.mu.Unlock()
 	for name, health := range w.pods.read() {
 		vital := out[name]
-		vital.AgentNotReady, vital.AgentStarted = health.notReady, health.started
+		vital.AgentNotReady, vital.AgentStarted, vital.AgentLeaving = health.notReady, health.started, health.disrupted
 		out[name] = vital
 	}
 	return out
@@ -253,14 +283,43 @@ func (w *vitalWatch) of(ctx context.Context, nodes []inventory.Node, zoneLabel s
 	if !slices.ContainsFunc(nodes, reflects) {
 		return nil
 	}
-	if w.agents != nil && !w.now().Before(w.retry) {
-		problem, err := w.agents.start(ctx)
-		if err != nil {
-			problem = err.Error()
-		}
-		if w.retry = w.now().Add(agentsRetry); problem != "" {
-			w.log.Info("the pods of calico-node are not watched: a reflector whose BIRD is stuck is noticed later", "reason", problem)
-		}
+	w.watchAgents(ctx)
+	if w.pods.size() > len(nodes) {
+		w.pods.forget(nodes)
 	}
 	return w.read()
+}
+
+// watchAgents begins to watch the pods of calico-node. Where that is refused it is asked
+// again after a long time, after any other failure with the next round.
+func (w *vitalWatch) watchAgents(ctx context.Context) {
+	w.mu.Lock()
+	wait := w.now().Before(w.retry)
+	w.mu.Unlock()
+	if w.agents == nil || w.watched || wait {
+		return
+	}
+	var retry time.Time
+	problem, err := w.agents.start(ctx)
+	switch {
+	case err != nil:
+		problem, retry = err.Error(), w.now().Add(vitalsEvery)
+	case problem != "":
+		retry = w.now().Add(agentsRetry)
+	default:
+		w.watched = true
+	}
+	w.mu.Lock()
+	w.retry = retry
+	w.mu.Unlock()
+	if problem != "" {
+		w.log.Info("the pods of calico-node are not watched: a reflector whose BIRD is stuck is noticed later", "reason", problem)
+	}
+}
+
+// due: the pods of calico-node are to be asked for again, which a pass does.
+func (w *vitalWatch) due() bool {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return !w.retry.IsZero() && !w.now().Before(w.retry)
 }

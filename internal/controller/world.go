@@ -37,12 +37,15 @@ type World struct {
 // all kinds in projectcalico.org/v3 and describes BGPFilters in full.
 func NewReconciler(w World) *Reconciler {
 	described := &filterSchema{group: calico.GroupV3, now: w.Now, read: w.Now(), url: "simulated"}
+	agents := newAgentWatch(w.Cached, w.Live, w.Kick)
 	return &Reconciler{
 		Cached: w.Cached, Live: w.Live, Writer: w.Writer, Recorder: w.Recorder, Log: w.Log, Now: w.Now,
 		Decide:    Options{Decide: w.Decide}.decide,
 		Kinds:     Kinds{Filters: true, Statuses: true, Information: true},
 		Homes:     w.Homes,
-		TagFilter: &tagFilter{schema: described, agents: newAgentWatch(w.Cached, w.Live, w.Kick)},
+		TagFilter: &tagFilter{schema: described, agents: agents},
+		// Whoever simulates calls its Round.
+		Vitals: newVitalWatch(w.Cached, w.Live, agents, w.Now, w.Kick, w.Log),
 	}
 }
 

@@ -40,6 +40,11 @@ var Acts = []Act{
 	{"role erased", 3, (*World).actEraseRole},
 	{"home erased", 2, (*World).actEraseHome},
 	{"object edited", 3, (*World).actEditObject},
+	{"peer edited", 4, (*World).actEditPeer},
+	{"peer deleted", 2, (*World).actDeletePeer},
+	{"peer copied", 1, (*World).actCopyPeer},
+	{"label taken", 1, (*World).actTakeLabel},
+	{"filter edited", 2, (*World).actEditFilter},
 	{"crash", 4, (*World).actCrash},
 	{"watch", 4, (*World).actWatch},
 }
@@ -73,7 +78,7 @@ func (w *World) ordinary() []string {
 	var out []string
 	each(w, "Node", func(node *corev1.Node) {
 		_, reflector := node.Labels[v1alpha1.ReflectorLabel]
-		if !reflector && node.Annotations[v1alpha1.ClusterIDAnnotation] == "" && !w.off[node.Name] {
+		if !reflector && node.Annotations[v1alpha1.ClusterIDAnnotation] == "" && !w.dead(node.Name) {
 			out = append(out, node.Name)
 		}
 	})
@@ -88,11 +93,11 @@ const recovery = 10 * time.Minute
 // last such loss is made good. More than one at a time is not promised.
 func (w *World) mayLose() bool {
 	reflectors := w.Reflectors()
-	if len(reflectors) < 3 || w.now.Before(w.lostAt.Add(recovery)) {
+	if len(reflectors) < 3 || w.now.Before(w.lostAt.Add(recovery)) || !w.check.handAt.IsZero() {
 		return false
 	}
 	for _, name := range reflectors {
-		if w.off[name] {
+		if w.dead(name) {
 			return false
 		}
 	}
@@ -132,14 +137,14 @@ func (w *World) actPowerOff(r *rand.Rand) string {
 		return ""
 	}
 	name := pick(ordinary, r)
-	w.PowerOff(name)
+	w.Die(name, powerless)
 	return name
 }
 
 func (w *World) actPowerOn(*rand.Rand) string {
 	for _, name := range w.NodeNames() {
-		if w.off[name] {
-			w.PowerOn(name)
+		if w.dead(name) {
+			w.Revive(name)
 			return name
 		}
 	}
@@ -157,10 +162,12 @@ func (w *World) loseReflector(r *rand.Rand) string {
 
 func (w *World) actReflectorDies(r *rand.Rand) string {
 	name := w.loseReflector(r)
-	if name != "" {
-		w.PowerOff(name)
+	if name == "" {
+		return ""
 	}
-	return name
+	how := pick([]death{powerless, powerless, wedged, birdless}, r)
+	w.Die(name, how)
+	return name + ": " + how.String()
 }
 
 func (w *World) actReflectorDeleted(r *rand.Rand) string {
@@ -173,13 +180,13 @@ func (w *World) actReflectorDeleted(r *rand.Rand) string {
 
 func (w *World) actFlap(r *rand.Rand) string {
 	name := pick(w.NodeNames(), r)
-	if w.off[name] {
+	if w.dead(name) {
 		return ""
 	}
 	d := time.Duration(r.Int64N(int64(2 * time.Minute)))
 	w.Kubelet(name, false)
 	w.In(d, func() {
-		if !w.off[name] {
+		if !w.dead(name) {
 			w.Kubelet(name, true)
 		}
 	})
@@ -288,7 +295,7 @@ func (w *World) actEraseRole(r *rand.Rand) string {
 // mayEdit: hands leave an object alone for a while, or the controller would rightly take
 // them for a contest, stop, and wait for a person.
 func (w *World) mayEdit() bool {
-	if w.now.Before(w.editedAt.Add(recovery)) {
+	if w.now.Before(w.editedAt.Add(recovery)) || !w.check.handAt.IsZero() {
 		return false
 	}
 	w.editedAt = w.now

@@ -7,6 +7,7 @@ import (
 	"strconv"
 	"strings"
 
+	coordinationv1 "k8s.io/api/coordination/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/types"
@@ -52,9 +53,10 @@ func (r *Request) String() string {
 // chosen for it.
 func (a *api) do(verb, kind, name string, carryOut func() error) error {
 	w, p := a.world, a.process
+	t := p.current
 	r := w.count(p, verb, kind, name)
 	fault := w.fault(r)
-	p.sleep(w.timing.Call.draw(w.rng))
+	t.sleep(w.timing.Call.draw(w.rng))
 	if err := a.fail(fault, r, false); err != nil {
 		return err
 	}
@@ -67,7 +69,7 @@ func (a *api) do(verb, kind, name string, carryOut func() error) error {
 	if lost := a.fail(fault, r, true); lost != nil {
 		return lost
 	}
-	p.sleep(w.timing.Call.draw(w.rng))
+	t.sleep(w.timing.Call.draw(w.rng))
 	return err
 }
 
@@ -84,7 +86,7 @@ func (a *api) fail(fault Fault, r *Request, done bool) error {
 		a.world.restart(a.process.name, nil)
 		panic(crashed{})
 	case TimeoutBefore, TimeoutAfter:
-		a.process.sleep(a.world.timing.Timeout)
+		a.await()
 		return errLost
 	case Conflict:
 		return apierrors.NewConflict(resource, r.Name, errPrecondition)
@@ -100,10 +102,22 @@ func (a *api) fail(fault Fault, r *Request, done bool) error {
 	return nil
 }
 
+// await waits for an answer that does not come.
+func (a *api) await() {
+	t, d := a.process.current, a.world.timing.Timeout
+	if !t.until.IsZero() {
+		d = min(d, t.until.Sub(a.world.now))
+	}
+	t.sleep(d)
+}
+
 // Get reads one object.
 func (a *api) Get(_ context.Context, key client.ObjectKey, into client.Object, _ ...client.GetOption) error {
 	kind := kindOf(into)
 	return a.do("get", kind, key.Name, func() error {
+		if lease, ok := into.(*coordinationv1.Lease); ok {
+			return a.world.readLease(key.Name, lease)
+		}
 		object := a.world.store.get(kind, keyFor(key.Namespace, key.Name))
 		if object == nil {
 			return apierrors.NewNotFound(resourceOf(kind), key.Name)

@@ -1,6 +1,7 @@
 package faults
 
 import (
+	"maps"
 	"reflect"
 	"slices"
 	"time"
@@ -99,7 +100,7 @@ func (w *World) report(name string, r *reporter, epoch int) {
 		period := time.Duration(*r.spec.UpdatePeriodSeconds) * time.Second
 		w.In(period, func() { w.report(name, r, epoch) })
 	}
-	if w.off[r.spec.Node] || w.store.get("Node", r.spec.Node) == nil || !slices.Contains(r.spec.Classes, calico.ClassBGP) {
+	if how := w.off[r.spec.Node]; how == powerless || how == wedged || w.gagged[r.spec.Node] || w.store.get("Node", r.spec.Node) == nil || !slices.Contains(r.spec.Classes, calico.ClassBGP) {
 		return
 	}
 	current, _ := w.store.get("CalicoNodeStatus", name).(*calico.CalicoNodeStatus)
@@ -125,6 +126,20 @@ func (w *World) says(r *reporter, current *calico.CalicoNodeStatus) calico.NodeS
 	said.BGP = w.fabric.Status(r.spec.Node)
 	if slices.Contains(r.spec.Classes, calico.ClassAgent) { // what was said of it once stays
 		said.Agent.BIRDV4.State, said.Agent.BIRDV6.State = calico.DaemonReady, calico.DaemonReady
+		if w.dead(r.spec.Node) {
+			said.Agent.BIRDV4.State = calico.DaemonNotReady
+		}
 	}
 	return said
+}
+
+// askAgain: a calico-node that starts answers everything that asks it.
+func (w *World) askAgain(node string) {
+	for _, name := range slices.Sorted(maps.Keys(w.reports)) {
+		if r := w.reports[name]; r.spec.Node == node {
+			r.epoch++
+			epoch := r.epoch
+			w.In(w.timing.Answer, func() { w.report(name, r, epoch) })
+		}
+	}
 }

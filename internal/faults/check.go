@@ -25,8 +25,11 @@ type checker struct {
 	// may pause.
 	changed map[string]bool
 	writes  int
-	// lost sums up accounts that have been closed.
-	lost fabric.Account
+	// lost sums up accounts that have been closed, byHand those of what a hand broke.
+	lost   fabric.Account
+	byHand fabric.Loss
+	// handAt is when a hand broke something that is not whole again yet; zero: all is.
+	handAt time.Time
 }
 
 // count numbers a request.
@@ -150,20 +153,20 @@ func (w *World) proveVisibility(r *Request) {
 func (w *World) missingPairs() map[bgp.Pair]bool {
 	r := w.resources()
 	network := bgp.Build(bgp.Input{Nodes: r.Nodes, Peers: r.Peers, Configurations: r.Configurations, Filters: r.Filters})
-	lost := func(node string) bool { return w.off[node] }
+	lost := func(node string) bool { return w.dead(node) }
 	if network.Visibility(lost).Complete {
 		return nil
 	}
 	missing := map[bgp.Pair]bool{}
 	for i := range r.Nodes {
 		origin := &r.Nodes[i]
-		if w.off[origin.Name] || !origin.IPv4.IsValid() {
+		if w.dead(origin.Name) || !origin.IPv4.IsValid() {
 			continue
 		}
 		paths, _ := network.PathsTo(origin.Name, bgp.IPv4, lost)
 		for j := range r.Nodes {
 			holder := r.Nodes[j].Name
-			if i != j && !w.off[holder] && r.Nodes[j].IPv4.IsValid() && paths[holder] == 0 {
+			if i != j && !w.dead(holder) && r.Nodes[j].IPv4.IsValid() && paths[holder] == 0 {
 				missing[bgp.Pair{From: holder, To: origin.Name}] = true
 			}
 		}
@@ -173,12 +176,8 @@ func (w *World) missingPairs() map[bgp.Pair]bool {
 
 // resetAccount closes the account of lost routes and begins a new one.
 func (w *World) resetAccount() {
-	w.fabric.Advance(w.now)
-	account := w.fabric.Account()
-	addLoss(&w.check.lost.Ordinary, account.Ordinary)
-	addLoss(&w.check.lost.Changing, account.Changing)
+	w.newAccount()
 	clear(w.check.changed)
-	w.fabric.ResetAccount(w.now, func(node string) bool { return w.check.changed[node] })
 }
 
 func addLoss(sum *fabric.Loss, l fabric.Loss) {
@@ -189,8 +188,7 @@ func addLoss(sum *fabric.Loss, l fabric.Loss) {
 
 // Lost is what nodes have lost since the story began.
 func (w *World) Lost() fabric.Account {
-	w.fabric.Advance(w.now)
-	sum, account := w.check.lost, w.fabric.Account()
+	sum, account := w.check.lost, w.running()
 	addLoss(&sum.Ordinary, account.Ordinary)
 	addLoss(&sum.Changing, account.Changing)
 	return sum

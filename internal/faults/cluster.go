@@ -12,7 +12,6 @@ import (
 
 	"tapetum.dev/tapetum/api/v1alpha1"
 	"tapetum.dev/tapetum/internal/calico"
-	"tapetum.dev/tapetum/internal/calico/tagfilter"
 	"tapetum.dev/tapetum/internal/inventory"
 )
 
@@ -73,15 +72,7 @@ func (w *World) Join() string {
 	}
 	setReady(node, true, w.now)
 	w.mustCreate(node, byKubelet)
-	w.mustCreate(&corev1.Pod{
-		ObjectMeta: metav1.ObjectMeta{
-			Namespace: "kube-system", Name: "calico-node-" + name, Labels: map[string]string{tagfilter.AgentLabel: tagfilter.AgentLabelValue},
-		},
-		Spec: corev1.PodSpec{NodeName: name, HostNetwork: true, Containers: []corev1.Container{{
-			Name: tagfilter.AgentContainer, Image: "calico/node:" + calico.TagFilterRelease.String(),
-		}}},
-		Status: corev1.PodStatus{Phase: corev1.PodRunning, Conditions: []corev1.PodCondition{{Type: corev1.PodReady, Status: corev1.ConditionTrue}}},
-	}, byKubelet)
+	w.mustCreate(agentPod(name, true, w.now), byKubelet)
 	w.touched()
 	w.tell("%s joins", name)
 	return name
@@ -110,59 +101,12 @@ func setReady(node *corev1.Node, ready bool, at time.Time) {
 func (w *World) Leave(name string) {
 	w.tell("%s leaves", name)
 	delete(w.off, name)
+	delete(w.mute, name)
 	if err := w.store.remove("Node", name, nil); err != nil {
 		w.tell("%v", err)
 	}
-	if err := w.store.remove("Pod", "kube-system/calico-node-"+name, nil); err != nil {
-		w.tell("%v", err)
-	}
+	w.removeAgents(name)
 	w.touched()
-}
-
-// PowerOff cuts a node's power. Kubernetes notices later.
-func (w *World) PowerOff(name string) {
-	if w.off[name] || w.store.get("Node", name) == nil {
-		return
-	}
-	w.tell("%s loses its power", name)
-	w.off[name] = true
-	w.fabric.Kill(w.now, name)
-	w.touched()
-	w.In(w.timing.Notice, func() {
-		if w.off[name] {
-			w.ready1(name, false)
-		}
-	})
-}
-
-// PowerOn boots a node again.
-func (w *World) PowerOn(name string) {
-	if !w.off[name] {
-		return
-	}
-	w.tell("%s boots", name)
-	delete(w.off, name)
-	w.fabric.Revive(w.now, name)
-	w.touched()
-	w.In(w.timing.Boot, func() {
-		if !w.off[name] {
-			w.ready1(name, true)
-		}
-	})
-}
-
-// Kubelet makes a node NotReady or Ready again, while its BIRD runs on.
-func (w *World) Kubelet(name string, ready bool) {
-	w.tell("kubelet of %s: ready %v", name, ready)
-	w.ready1(name, ready)
-}
-
-func (w *World) ready1(name string, ready bool) {
-	w.edit("Node", name, byCluster, func(object client.Object) {
-		if node, ok := object.(*corev1.Node); ok {
-			setReady(node, ready, w.now)
-		}
-	})
 }
 
 // Cordon marks a node unschedulable, or takes that back.

@@ -39,10 +39,14 @@ func (w *World) Disturb(what Disturbance, r *rand.Rand) {
 		return
 	}
 	p := living[r.IntN(len(living))]
-	kind := cachedKinds[r.IntN(len(cachedKinds))]
+	kind := disturbedKinds[r.IntN(len(disturbedKinds))]
 	d := time.Second/2 + time.Duration(r.Int64N(int64(20*time.Second)))
 	back := 1 + r.IntN(30)
 	w.tell("disturbance of %s: %s of %s for %v", p.name, what, kind, d.Round(time.Millisecond))
+	if kind == "Lease" && what != Restart {
+		w.holdLeases(what == Drop || what == Partial, d, r)
+		return
+	}
 	switch what {
 	case Stall:
 		p.view.stall(kind, d)
@@ -61,6 +65,28 @@ func (w *World) Disturb(what Disturbance, r *rand.Rand) {
 			}
 		})
 	}
+}
+
+// disturbedKinds are those of which something can be wrong: what is cached, and Leases.
+var disturbedKinds = append(cachedKinds[:len(cachedKinds):len(cachedKinds)], "Lease")
+
+// holdLeases has the Lease of one reflector, or those of all nodes, stand still for a time.
+func (w *World) holdLeases(one bool, d time.Duration, r *rand.Rand) {
+	names := w.NodeNames()
+	if reflectors := w.Reflectors(); one && len(reflectors) > 0 {
+		names = []string{pick(reflectors, r)}
+	}
+	since := w.now
+	for _, name := range names {
+		w.still[name] = since
+	}
+	w.In(d, func() {
+		for _, name := range names {
+			if w.still[name].Equal(since) {
+				delete(w.still, name)
+			}
+		}
+	})
 }
 
 func partial(t *table, r *rand.Rand) *table {

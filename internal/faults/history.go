@@ -59,7 +59,7 @@ func contains(list []int, n int) bool {
 // closeAccount begins a new account when all is quiet, so that nodes whose role has
 // changed count again.
 func (w *World) closeAccount() {
-	if w.ready() && w.now.Sub(w.lastWrite) > quiet {
+	if w.ready() && w.now.Sub(w.lastWrite) > quiet && w.check.handAt.IsZero() {
 		w.resetAccount()
 	}
 }
@@ -67,7 +67,7 @@ func (w *World) closeAccount() {
 // Heal brings everything back that is broken.
 func (w *World) Heal() {
 	for _, name := range w.NodeNames() {
-		w.PowerOn(name)
+		w.Revive(name)
 	}
 	w.Uncordon()
 }

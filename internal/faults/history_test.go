@@ -38,7 +38,7 @@ func TestHistories(t *testing.T) {
 				t.Fatalf("%s\nTAPETUM_FAULT_SEED=%d TAPETUM_FAULT_EVENTS=%s: %v\n%s\n%s",
 					v[0], seed, eventList(h.Only), again.Violations(), strings.Join(fewest, "\n"), again.Log())
 			}
-			t.Logf("%d events, %d passes, %d steps %v, %v, lost %v", len(told), w.Passes, w.Writes, w.Steps, w.Now().Sub(epoch), w.Lost())
+			t.Logf("%d events, %d passes, %d steps %v, %v, lost %v, by hands %v", len(told), w.Passes, w.Writes, w.Steps, w.Now().Sub(epoch), w.Lost(), w.check.byHand)
 		})
 	}
 }

@@ -32,9 +32,14 @@ func give(into, object client.Object, share bool) {
 	reflect.ValueOf(into).Elem().Set(reflect.ValueOf(object).Elem())
 }
 
+// all: the options of a list leave no object out.
+func all(options *client.ListOptions) bool {
+	return options.Namespace == "" && options.LabelSelector == nil && options.FieldSelector == nil
+}
+
 // choose returns those objects of a table that the options of a list ask for.
 func choose(t *table, options *client.ListOptions) ([]client.Object, error) {
-	if options.Namespace == "" && options.LabelSelector == nil && options.FieldSelector == nil {
+	if all(options) {
 		return t.objects, nil
 	}
 	var out []client.Object

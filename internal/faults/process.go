@@ -2,7 +2,6 @@ package faults
 
 import (
 	"context"
-	"iter"
 	"time"
 
 	"github.com/go-logr/logr"
@@ -20,18 +19,17 @@ const (
 	lastRetry  = 15 * time.Second
 )
 
-// process is one controller process: the real Reconciler, its caches, and the queue
-// that starts its passes. A pass is a coroutine that stands still at every request to
-// the API server, so that anything can happen there.
+// process is one controller process: the real Reconciler, its caches, the queue
+// that starts its passes, and the rounds in which it reads Leases.
 type process struct {
 	world      *World
 	name       string
 	reconciler *controller.Reconciler
 	view       *view
 
-	resume func() (pause, bool)
-	stop   func()
-	yield  func(pause) bool
+	passing, rounds *thread
+	// current is the one that runs.
+	current *thread
 
 	queued, running, dead bool
 	// wakeAt is when the next pass is due by itself; zero: never.
@@ -42,15 +40,6 @@ type process struct {
 	// passes counts them.
 	passes int
 }
-
-// pause is where a pass stands still: for so long, or until there is another.
-type pause struct {
-	time time.Duration
-	idle bool
-}
-
-// crashed unwinds a pass whose process has died.
-type crashed struct{}
 
 func (w *World) startProcess(name string) *process {
 	p := &process{world: w, name: name, view: newView(w)}
@@ -69,30 +58,26 @@ func (w *World) startProcess(name string) *process {
 			return out
 		},
 	})
-	p.resume, p.stop = iter.Pull(p.run)
+	p.passing, p.rounds = p.thread(p.pass, p.rest), p.thread(p.round, p.nextRound)
 	w.processes = append(w.processes, p)
 	p.wake()
+	p.nextRound()
 	return p
 }
 
-// run makes passes for ever, one each time it is resumed after an idle pause.
-func (p *process) run(yield func(pause) bool) {
-	p.yield = yield
-	defer func() {
-		if r := recover(); r != nil {
-			if _, ok := r.(crashed); !ok {
-				panic(r)
-			}
-		}
-	}()
-	for {
-		p.passes++
-		p.world.Passes++
-		result, err := p.reconciler.Reconcile(context.Background(), reconcile.Request{NamespacedName: client.ObjectKey{Name: v1alpha1.SingletonName}})
-		p.after(result, err)
-		if !yield(pause{idle: true}) {
-			return
-		}
+// pass is one pass.
+func (p *process) pass() {
+	p.passes++
+	p.world.Passes++
+	result, err := p.reconciler.Reconcile(context.Background(), reconcile.Request{NamespacedName: client.ObjectKey{Name: v1alpha1.SingletonName}})
+	p.after(result, err)
+}
+
+// rest is what follows a pass: another, where one is asked for.
+func (p *process) rest() {
+	p.running = false
+	if p.queued {
+		p.world.at(p.world.now.Add(p.world.timing.Pass), p.begin)
 	}
 }
 
@@ -143,39 +128,14 @@ func (p *process) begin() {
 		return
 	}
 	p.queued, p.running = false, true
-	p.advance()
-}
-
-// advance lets the pass go on to its next pause.
-func (p *process) advance() {
-	if p.dead {
-		return
-	}
-	stands, alive := p.resume()
-	switch {
-	case !alive:
-		p.dead = true
-	case stands.idle:
-		p.running = false
-		if p.queued {
-			p.world.at(p.world.now.Add(p.world.timing.Pass), p.begin)
-		}
-	default:
-		p.world.at(p.world.now.Add(stands.time), p.advance)
-	}
-}
-
-// sleep lets virtual time pass inside a pass.
-func (p *process) sleep(d time.Duration) {
-	if d > 0 && !p.yield(pause{time: d}) {
-		panic(crashed{})
-	}
+	p.passing.advance()
 }
 
 // kill ends a process wherever it stands. Its memory is gone.
 func (p *process) kill() {
 	p.dead = true
-	p.stop()
+	p.passing.stop()
+	p.rounds.stop()
 }
 
 // homesLimit lets the labels of ten clients a second be written, as the controller's
@@ -185,7 +145,7 @@ type homesLimit struct{ process *process }
 func (homesLimit) TryAccept() bool { return true }
 func (homesLimit) Stop()           {}
 func (homesLimit) QPS() float32    { return 10 }
-func (l homesLimit) Accept()       { l.process.sleep(100 * time.Millisecond) }
+func (l homesLimit) Accept()       { l.process.current.sleep(100 * time.Millisecond) }
 
 // Wait takes a turn.
 func (l homesLimit) Wait(context.Context) error {

@@ -61,7 +61,8 @@ var rates = []struct {
 }{
 	{"power off", 2 * time.Hour}, {"power on", 90 * time.Minute}, {"reflector dies", 18 * time.Hour}, {"reflector deleted", 30 * time.Hour},
 	{"kubelet flaps", time.Hour}, {"cordon", 2 * time.Hour}, {"uncordon", 5 * time.Hour}, {"role erased", 36 * time.Hour},
-	{"home erased", 24 * time.Hour}, {"object edited", 12 * time.Hour}, {"crash", 6 * time.Hour}, {"watch", time.Hour},
+	{"home erased", 24 * time.Hour}, {"object edited", 12 * time.Hour},
+	{"peer edited", 48 * time.Hour}, {"peer deleted", 72 * time.Hour}, {"crash", 6 * time.Hour}, {"watch", time.Hour},
 	{"storm", 8 * time.Hour},
 }
 
@@ -186,7 +187,8 @@ func (s *Soak) autoscale() {
 
 func (s *Soak) lost() string {
 	lost := s.w.Lost()
-	return fmt.Sprintf("route-seconds lost: %.1f ordinary, %.1f changing", lost.Ordinary.RouteTime.Seconds(), lost.Changing.RouteTime.Seconds())
+	return fmt.Sprintf("route-seconds lost: %.1f ordinary, %.1f changing, %.1f by hands", lost.Ordinary.RouteTime.Seconds(),
+		lost.Changing.RouteTime.Seconds(), s.w.check.byHand.RouteTime.Seconds())
 }
 
 func (s *Soak) report(began time.Time, start, end measure) {

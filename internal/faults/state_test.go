@@ -38,7 +38,7 @@ func (w *World) digest(r *Request) uint64 {
 		for i := range status.PeersV4 {
 			status.PeersV4[i].Since = ""
 		}
-		say(node, status, w.off[node])
+		say(node, status, w.off[node], w.gagged[node])
 	}
 	return h.Sum64()
 }

@@ -30,6 +30,8 @@ type Timing struct {
 	// Restart is from the death of a controller to the first pass of the next: a
 	// lease must end first.
 	Restart time.Duration
+	// Round is from one round of reading Leases to the next.
+	Round Span
 	// Notice is from the death of a node to its NotReady, Boot from its power to Ready.
 	Notice, Boot time.Duration
 	// Answer is from a change of a CalicoNodeStatus to the report that it asks for.
@@ -42,7 +44,7 @@ func DefaultTiming() Timing {
 	return Timing{
 		Call: Span{time.Millisecond, 4 * time.Millisecond}, Timeout: 10 * time.Second,
 		Watch: Span{5 * time.Millisecond, 60 * time.Millisecond}, Pass: time.Millisecond, Restart: 2 * time.Second,
-		Notice: 40 * time.Second, Boot: 20 * time.Second, Answer: 150 * time.Millisecond,
+		Round: Span{9 * time.Second, 11 * time.Second}, Notice: 40 * time.Second, Boot: 20 * time.Second, Answer: 150 * time.Millisecond,
 		Fabric: fabric.DefaultTiming(),
 	}
 }
@@ -50,7 +52,7 @@ func DefaultTiming() Timing {
 // FixedTiming draws nothing: two runs differ only by what happens in them.
 func FixedTiming() Timing {
 	t := DefaultTiming()
-	t.Call, t.Watch = Span{}, Span{10 * time.Millisecond, 10 * time.Millisecond}
+	t.Call, t.Watch, t.Round = Span{}, Span{10 * time.Millisecond, 10 * time.Millisecond}, Span{10 * time.Second, 10 * time.Second}
 	t.Fabric.Lag = fabric.Span{Min: 100 * time.Millisecond, Max: 100 * time.Millisecond}
 	t.Fabric.Connect = fabric.Span{Min: time.Second, Max: time.Second}
 	t.Fabric.Feed = fabric.Span{Min: 100 * time.Millisecond, Max: 100 * time.Millisecond}

@@ -74,7 +74,13 @@ type World struct {
 	inventory map[string]converted
 	syncing   bool
 	reports   map[string]*reporter
-	off       map[string]bool
+	// off are nodes that carry no routes, mute those whose kubelet has renewed no Lease
+	// since, still those whose Lease nobody sees renewed, gagged those whose calico-node is
+	// just being replaced.
+	off         map[string]death
+	mute, still map[string]time.Time
+	gagged      map[string]bool
+	rolls       int
 
 	check      checker
 	violations []string
@@ -92,7 +98,8 @@ func New(c Config) *World {
 	w := &World{
 		Config: c, timing: c.Timing, now: epoch, Steps: map[string]int{},
 		rng:   rand.New(rand.NewPCG(c.Seed, 0x6661756c7473)), //nolint:gosec // a simulation wants a seed
-		trims: map[trimKey]trimmedObject{}, inventory: map[string]converted{}, reports: map[string]*reporter{}, off: map[string]bool{},
+		trims: map[trimKey]trimmedObject{}, inventory: map[string]converted{}, reports: map[string]*reporter{},
+		off: map[string]death{}, mute: map[string]time.Time{}, still: map[string]time.Time{}, gagged: map[string]bool{},
 	}
 	w.check.changed = map[string]bool{}
 	w.store = newStore(func() time.Time { return w.now })

@@ -14,4 +14,7 @@ type Vital struct {
 	// AgentStarted is when that pod was last seen to go, or its container to be started
 	// anew; zero: it was not.
 	AgentStarted time.Time
+	// AgentLeaving: that pod is being evicted or deleted, or is gone and no other has come
+	// yet.
+	AgentLeaving bool
 }

@@ -275,7 +275,7 @@ func (s *state) observe() {
 func (s *state) observeDown() {
 	for i := range s.in.Nodes {
 		node := &s.in.Nodes[i]
-		if !node.HasBGP() || node.Ready && !disrupted(node) && s.fails[node.Name] == "" {
+		if !node.HasBGP() || node.Ready && !s.disrupted(node) && s.fails[node.Name] == "" {
 			continue
 		}
 		if s.lost(node.Name) && slices.Contains(s.standing.Reflectors, node.Name) && !s.seenBySomeone(node.Name) {

@@ -205,23 +205,51 @@ func vital(name string, vital inventory.Vital) func(*rollout.Input) {
 	return func(in *rollout.Input) { in.Vitals[name] = vital }
 }
 
-// TestDisruptionIsNotAwaitedForEver: a node that is drained and gone from BGP holds a
-// rollout up no longer than configured.
+// TestDisruptionIsNotAwaitedForEver: a node that is on its way out and gone from BGP
+// holds a rollout up as long as configured, and no longer; any other does.
 func TestDisruptionIsNotAwaitedForEver(t *testing.T) {
-	timeout := int32(60)
-	v := standsIn(t, 146, 30, 3, v1alpha1.TopologySingle, func(s *v1alpha1.RouteReflectorAutoscalerSpec) {
-		s.Rollout.DisruptionTimeoutSeconds = &timeout
-	})
-	drained := v.nodes[len(v.nodes)-1].Name
-	v.node(drained).Unschedulable = true
-	v.dead[drained] = true
-	v.fabric.Kill(v.now, drained) // its calico-node is gone, and the node still ready
-	v.runFor(5 * time.Minute)
-	leaving := v.reflectors()[0]
-	v.node(leaving).Unschedulable = true
-	v.run(10 * time.Minute)
-	if slices.Contains(v.reflectors(), leaving) {
-		t.Errorf("%s still has the role: %v; steps:\n%s", leaving, v.last.Status.Conditions, v.story())
+	const configured, soon = 600 * time.Second, 400 * time.Second
+	for name, test := range map[string]struct {
+		do    func(v *virtual, node *inventory.Node)
+		waits bool
+	}{
+		"drained":                  {func(_ *virtual, node *inventory.Node) { node.Unschedulable = true }, false},
+		"being deleted":            {func(_ *virtual, node *inventory.Node) { node.Deleting = true }, false},
+		"disrupted by Karpenter":   {func(_ *virtual, node *inventory.Node) { node.Taints = []string{"karpenter.sh/disrupted"} }, false},
+		"its calico-node is going": {func(v *virtual, node *inventory.Node) { v.leavingAgent(node.Name) }, false},
+		"nobody takes it away":     {func(*virtual, *inventory.Node) {}, true},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			timeout := int32(configured / time.Second)
+			v := standsIn(t, 146, 30, 3, v1alpha1.TopologySingle, func(s *v1alpha1.RouteReflectorAutoscalerSpec) {
+				s.Rollout.DisruptionTimeoutSeconds = &timeout
+			})
+			gone := v.nodes[len(v.nodes)-1].Name
+			v.dead[gone] = true
+			v.fabric.Kill(v.now, gone) // its calico-node is gone, and the node still ready
+			v.runFor(5 * time.Minute)  // nobody has its session any more
+			test.do(v, v.node(gone))
+			leaving := v.reflectors()[0]
+			v.node(leaving).Unschedulable = true
+			v.runFor(soon)
+			if !slices.Contains(v.reflectors(), leaving) {
+				t.Errorf("%s was not waited for; steps:\n%s", gone, v.story())
+			}
+			v.runFor(configured)
+			if slices.Contains(v.reflectors(), leaving) != test.waits {
+				t.Errorf("role of %s: %v, want %v: %v; steps:\n%s", leaving, !test.waits, test.waits, v.last.Status.Conditions, v.story())
+			}
+		})
+	}
+}
+
+// leavingAgent has the calico-node of a node be about to go.
+func (v *virtual) leavingAgent(name string) {
+	v.mislead = func(vitals map[string]rollout.Vital) {
+		vital := vitals[name]
+		vital.AgentLeaving = true
+		vitals[name] = vital
 	}
 }
 
