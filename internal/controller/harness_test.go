@@ -12,6 +12,7 @@ import (
 
 	"github.com/go-logr/logr"
 	"github.com/go-logr/logr/testr"
+	coordinationv1 "k8s.io/api/coordination/v1"
 	corev1 "k8s.io/api/core/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
@@ -167,6 +168,8 @@ func (c *cluster) clean() {
 	} {
 		c.must(c.client.DeleteAllOf(ctx, object))
 	}
+	// A Lease that is left would be that of a dead node for the tests that follow.
+	c.must(c.client.DeleteAllOf(ctx, &coordinationv1.Lease{}, client.InNamespace(leaseNamespace)))
 	for _, namespace := range []string{"default", "kube-system", "calico-system"} {
 		c.must(c.client.DeleteAllOf(ctx, &corev1.Pod{}, client.InNamespace(namespace), client.GracePeriodSeconds(0)))
 	}

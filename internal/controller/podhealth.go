@@ -46,34 +46,38 @@ func (w *podWatch) observe(key string, pod *corev1.Pod) {
 	if w == nil {
 		return
 	}
-	ready, restarts := agentReady(pod)
 	w.mu.Lock()
+	changed, leaves := w.take(key, pod)
+	w.mu.Unlock()
+	if changed || leaves {
+		w.change(pod.Spec.NodeName, leaves)
+	}
+}
+
+// take tells whether the pod has become ready, or is so no more, and whether it has begun
+// to go or another has come.
+func (w *podWatch) take(key string, pod *corev1.Pod) (changed, leaves bool) {
+	ready, restarts := agentReady(pod)
+	uid, leaving := string(pod.UID), pod.DeletionTimestamp != nil
 	health, known := w.nodes[pod.Spec.NodeName]
 	if !known {
-		health = &podHealth{uid: string(pod.UID), restarts: restarts}
+		health = &podHealth{uid: uid, restarts: restarts}
 		w.nodes[pod.Spec.NodeName] = health
 		if !ready && !wasReady(pod) {
 			health.started = w.now() // perhaps only just now
 		}
 	}
 	w.where[key] = pod.Spec.NodeName
-	leaving := pod.DeletionTimestamp != nil
-	if leaving && string(pod.UID) != health.uid {
-		w.mu.Unlock()
-		return // another has taken its place
+	if leaving && uid != health.uid {
+		return false, false // another has taken its place
 	}
-	if string(pod.UID) != health.uid || restarts > health.restarts || leaving && !health.leaving {
+	if uid != health.uid || restarts > health.restarts || leaving && !health.leaving {
 		health.started = w.now()
 	}
-	health.uid, health.restarts, health.leaving = string(pod.UID), restarts, leaving
-	disrupted := leaving || isDisrupted(pod)
-	leaves := disrupted != health.disrupted
-	health.disrupted = disrupted
-	changed := w.set(health, ready && !leaving)
-	w.mu.Unlock()
-	if changed || leaves {
-		w.change(pod.Spec.NodeName, leaves)
-	}
+	health.uid, health.restarts, health.leaving = uid, restarts, leaving
+	before := health.disrupted
+	health.disrupted = leaving || isDisrupted(pod)
+	return w.set(health, ready && !leaving), health.disrupted != before
 }
 
 // set tells whether that is new.
@@ -107,6 +111,14 @@ func (w *podWatch) gone(key string) {
 	if changed || leaves {
 		w.change(node, leaves)
 	}
+}
+
+// unready: the calico-node of a node has been seen not ready.
+func (w *podWatch) unready(node string) bool {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	health := w.nodes[node]
+	return health != nil && !health.notReady.IsZero()
 }
 
 // size is of how many nodes something is known.

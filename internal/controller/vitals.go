@@ -110,7 +110,7 @@ func (w *vitalWatch) Round(ctx context.Context) {
 		w.complain(err)
 		return
 	}
-	changed := w.forget(names) || w.due()
+	changed := w.adopt(names) || w.due()
 	var failed error
 	for i, name := range names {
 		is, err := w.readOne(ctx, name)
@@ -177,11 +177,16 @@ func isReady(node *corev1.Node) bool {
 	})
 }
 
-// forget drops nodes that do not matter any more. It tells whether one of them was late.
-func (w *vitalWatch) forget(names []string) bool {
+// adopt takes over which nodes matter, and drops what is known of others. It tells whether
+// one of these was late, or the calico-node of a new one is not ready: when it turned so
+// the node did not matter yet.
+func (w *vitalWatch) adopt(names []string) bool {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	late := false
+	late := slices.ContainsFunc(names, func(name string) bool {
+		_, old := slices.BinarySearch(w.names, name)
+		return !old && w.pods.unready(name)
+	})
 	w.names = names
 	for name, seen := range w.leases {
 		if !slices.Contains(names, name) {

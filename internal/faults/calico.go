@@ -100,7 +100,7 @@ func (w *World) report(name string, r *reporter, epoch int) {
 		period := time.Duration(*r.spec.UpdatePeriodSeconds) * time.Second
 		w.In(period, func() { w.report(name, r, epoch) })
 	}
-	if how := w.off[r.spec.Node]; how == powerless || how == wedged || w.gagged[r.spec.Node] || w.store.get("Node", r.spec.Node) == nil || !slices.Contains(r.spec.Classes, calico.ClassBGP) {
+	if !w.answers(r.spec.Node) || !slices.Contains(r.spec.Classes, calico.ClassBGP) {
 		return
 	}
 	current, _ := w.store.get("CalicoNodeStatus", name).(*calico.CalicoNodeStatus)
@@ -117,6 +117,12 @@ func (w *World) report(name string, r *reporter, epoch int) {
 			status.Status = said
 		}
 	})
+}
+
+// answers: the calico-node of a node runs, and can ask its BIRD.
+func (w *World) answers(node string) bool {
+	how := w.off[node]
+	return how != powerless && how != wedged && !w.gagged[node] && w.store.get("Node", node) != nil
 }
 
 // says is what a node would report now.

@@ -132,9 +132,13 @@ func (w *World) actDeletePeer(r *rand.Rand) string {
 	}
 	name := pick(peers, r).Name
 	w.byHand()
+	w.deletePeer(name)
+	return name
+}
+
+func (w *World) deletePeer(name string) {
 	_ = w.store.remove("BGPPeer", name, nil) // it is there
 	w.touched()
-	return name
 }
 
 // actCopyPeer makes another of one, label and all.
@@ -143,14 +147,21 @@ func (w *World) actCopyPeer(r *rand.Rand) string {
 	if len(peers) == 0 || !w.mayEdit() {
 		return ""
 	}
-	peer := pick(peers, r).DeepCopy()
-	peer.Name, peer.ResourceVersion, peer.ManagedFields = fmt.Sprintf("%s-copy-%d", peer.Name, r.IntN(1000)), "", nil
+	name := pick(peers, r).Name
+	twin := fmt.Sprintf("%s-copy-%d", name, r.IntN(1000))
 	w.byHand()
-	if err := w.store.create(peer, byPerson); err != nil {
-		return ""
+	w.copyPeer(name, twin)
+	return twin
+}
+
+func (w *World) copyPeer(name, twin string) {
+	peer, ok := copyOf(w.store.get("BGPPeer", name)).(*calico.BGPPeer)
+	if !ok {
+		return
 	}
+	peer.Name, peer.ResourceVersion, peer.ManagedFields = twin, "", nil
+	_ = w.store.create(peer, byPerson) // there is one already, at worst
 	w.touched()
-	return peer.Name
 }
 
 // actTakeLabel takes our label from a BGPPeer for a while: it is not ours then, and must be

@@ -61,7 +61,7 @@ func (w *World) startProcess(name string) *process {
 	p.passing, p.rounds = p.thread(p.pass, p.rest), p.thread(p.round, p.nextRound)
 	w.processes = append(w.processes, p)
 	p.wake()
-	p.nextRound()
+	w.In(0, p.rounds.advance)
 	return p
 }
 

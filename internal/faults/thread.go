@@ -90,8 +90,8 @@ func (p *process) round() {
 
 // deadline is the context of a round: it ends by virtual time.
 type deadline struct {
-	context.Context //nolint:containedctx // it is one
-	process         *process
+	context.Context
+	process *process
 }
 
 // Err tells whether its time is over.

@@ -264,19 +264,26 @@ func (w *World) settled() bool {
 // the role changes of the last ten minutes.
 const forgetting = 11 * time.Minute
 
-// Rest runs on and asserts that no step is written, and once the status has forgotten
-// what it forgets by itself, not one write at all.
+// Rest runs on and asserts that no step is written but of reports, and once the status has
+// forgotten what it forgets by itself, and reflectors that lacked sessions have been looked at
+// once more, not one write at all.
 func (w *World) Rest(d time.Duration) {
-	steps := w.Writes
+	steps := w.Writes - w.reportWrites()
 	w.Run(forgetting)
-	status := w.StatusWrites
+	reports, status := w.reportWrites(), w.StatusWrites
 	w.Run(d)
 	if len(w.violations) > 0 {
 		return
 	}
-	if steps, status = w.Writes-steps, w.StatusWrites-status; steps+status > 0 {
-		w.violate("%d steps and %d writes of status at rest, the last of %v", steps, status, w.lastStatus)
+	now := w.reportWrites()
+	if steps, reports, status = w.Writes-now-steps, now-reports, w.StatusWrites-status; steps+reports+status > 0 {
+		w.violate("%d steps, %d writes of reports and %d of status at rest, the last of %v", steps, reports, status, w.lastStatus)
 	}
+}
+
+// reportWrites are the writes of CalicoNodeStatuses so far.
+func (w *World) reportWrites() int {
+	return w.Steps[string(rollout.CreateStatus)] + w.Steps[string(rollout.PatchStatus)] + w.Steps[string(rollout.DeleteStatus)]
 }
 
 func (w *World) tell(format string, args ...any) {

@@ -106,9 +106,13 @@ func (s *state) subtractiveAhead() bool {
 	return fromMesh || slices.ContainsFunc(s.living(), leaves)
 }
 
-// hadReport tells whether the last status had sessions from a report of the node:
+// hadReport tells whether the last status had sessions from a report of the node, and we
+// have not given it up ourselves, for the sake of another's or to ask by another object:
 // then there was one, and somebody removed it.
 func (s *state) hadReport(name string) bool {
+	if _, gaveUp := s.seenAt(name, anyAge); gaveUp || s.probedObject(sessions.Name(name)) || s.probedObject(sessions.OtherName(name)) {
+		return false
+	}
 	return slices.ContainsFunc(s.in.Autoscaler.Status.Reflectors, func(last v1alpha1.ReflectorStatus) bool {
 		return last.Name == name && last.SessionsEstablished > 0
 	})
