@@ -307,3 +307,46 @@ func (f *failingLeases) Get(_ context.Context, key client.ObjectKey, into client
 	}
 	return f.err
 }
+
+// A calico-node that turned not ready before it was known that its node matters asks for a
+// pass as soon as it is.
+func TestPodThatMattersLater(t *testing.T) {
+	t.Parallel()
+	now := time.Date(2026, 1, 1, 12, 0, 0, 0, time.UTC)
+	reflector := newNode(0)
+	reflector.Labels[v1alpha1.ReflectorLabel] = "core"
+	kicks := 0
+	w := newVitalWatch(fixedNodes{nodes: []corev1.Node{*reflector}}, &failingLeases{renewed: now}, nil,
+		func() time.Time { return now }, func() { kicks++ }, testLog(t))
+	pod := agentPod("kube-system", "calico-node-0", reflector.Name, newAgent)
+	for i, step := range []struct {
+		do    func()
+		kicks int
+	}{
+		{func() { w.pods.observe("kube-system/calico-node-0", pod) }, 0},
+		{func() {
+			pod.Status.Conditions = []corev1.PodCondition{{Type: corev1.PodReady, Status: corev1.ConditionFalse}}
+			w.pods.observe("kube-system/calico-node-0", pod)
+		}, 0},
+		{func() { w.Round(t.Context()) }, 1},
+		{func() { w.Round(t.Context()) }, 1},
+	} {
+		if step.do(); kicks != step.kicks {
+			t.Errorf("after step %d %d passes were asked for, want %d", i, kicks, step.kicks)
+		}
+	}
+}
+
+// fixedNodes lists nodes.
+type fixedNodes struct {
+	client.Reader
+	nodes []corev1.Node
+}
+
+// List lists them.
+func (f fixedNodes) List(_ context.Context, into client.ObjectList, _ ...client.ListOption) error {
+	if list, ok := into.(*corev1.NodeList); ok {
+		list.Items = f.nodes
+	}
+	return nil
+}

@@ -45,7 +45,10 @@ func (s *state) probeOne(name string) *verdict {
 	switch {
 	case status != nil && status.Name == object:
 		if slices.Contains(status.Spec.Classes, calico.ClassAgent) {
-			return nil // asked
+			// Asked, at the latest now: where it was not suspected for a moment, when it was
+			// is forgotten, and it must not be waited for without an end.
+			s.wakeAt(s.since(clockProbed + object).Add(answerWithin))
+			return nil
 		}
 		changed := status.DeepCopy()
 		changed.Spec = want.Spec

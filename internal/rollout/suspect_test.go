@@ -269,3 +269,31 @@ func TestProbeThatWasNotWritten(t *testing.T) {
 		v.now = v.now.Add(30 * time.Second)
 	}
 }
+
+// TestProbeThatWasForgotten: a dead reflector of which nothing bad was known for a moment,
+// after it had been asked, is waited for no longer than any other.
+func TestProbeThatWasForgotten(t *testing.T) {
+	v := standsIn(t, 148, 40, 3, v1alpha1.TopologySingle)
+	before := v.reflectors()
+	dead, died := before[1], v.now
+	v.mislead = func(vitals map[string]rollout.Vital) {
+		if age := v.now.Sub(died); age > 35*time.Second && age < 40*time.Second {
+			vital := vitals[dead]
+			vital.AgentNotReady = time.Time{}
+			vitals[dead] = vital
+		}
+	}
+	v.wedge(dead)
+	for !v.replaced(before) && v.now.Sub(died) < replacedWithin {
+		v.passes()
+		v.advance()
+	}
+	if !v.replaced(before) {
+		t.Fatalf("%s is not replaced: %v; steps:\n%s", dead, v.last.Status.Conditions, v.story())
+	}
+	v.runFor(10 * time.Minute)
+	v.noLoss()
+	if slices.Contains(v.reflectors(), dead) {
+		t.Errorf("%s still has the role; steps:\n%s", dead, v.story())
+	}
+}
