@@ -183,18 +183,18 @@ func isReady(node *corev1.Node) bool {
 func (w *vitalWatch) adopt(names []string) bool {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	late := slices.ContainsFunc(names, func(name string) bool {
+	matters := slices.ContainsFunc(names, func(name string) bool {
 		_, old := slices.BinarySearch(w.names, name)
 		return !old && w.pods.unready(name)
 	})
 	w.names = names
 	for name, seen := range w.leases {
 		if !slices.Contains(names, name) {
-			late = late || seen.late
+			matters = matters || seen.late
 			delete(w.leases, name)
 		}
 	}
-	return late
+	return matters
 }
 
 // readOne reads a Lease, and tells whether its node has become late, or is not any more.
@@ -295,8 +295,9 @@ func (w *vitalWatch) of(ctx context.Context, nodes []inventory.Node, zoneLabel s
 	return w.read()
 }
 
-// watchAgents begins to watch the pods of calico-node. Where that is refused it is asked
-// again after a long time, after any other failure with the next round.
+// watchAgents begins to watch the pods of calico-node. Where that is refused, or takes so
+// long that passes wait for it, it is tried again after a long time, after any other
+// failure with the next round.
 func (w *vitalWatch) watchAgents(ctx context.Context) {
 	w.mu.Lock()
 	wait := w.now().Before(w.retry)
@@ -304,15 +305,18 @@ func (w *vitalWatch) watchAgents(ctx context.Context) {
 	if w.agents == nil || w.watched || wait {
 		return
 	}
-	var retry time.Time
+	began, retry := w.now(), time.Time{}
 	problem, err := w.agents.start(ctx)
+	if err != nil {
+		problem = err.Error()
+	}
 	switch {
-	case err != nil:
-		problem, retry = err.Error(), w.now().Add(vitalsEvery)
-	case problem != "":
+	case problem == "":
+		w.watched = true
+	case err == nil || w.now().Sub(began) >= agentTimeout:
 		retry = w.now().Add(agentsRetry)
 	default:
-		w.watched = true
+		retry = w.now().Add(vitalsEvery)
 	}
 	w.mu.Lock()
 	w.retry = retry
