@@ -15,12 +15,12 @@ func (n *Network) SurvivesReflectors(f int) bool {
 // -1 where a route is missing already. Without reflectors it is f.
 func (n *Network) margin(living []int32, ends set, f int) int {
 	l := newLosses(n, living, ends)
-	if len(l.reflectors) == 0 {
-		return f
-	}
 	used := make([]set, n.roles.count())
 	if !l.complete(used, nowhere) {
 		return -1
+	}
+	if len(l.reflectors) == 0 {
+		return f
 	}
 	for j := 1; j <= min(f, len(l.reflectors)); j++ {
 		if tooMany(len(l.reflectors), j) {

@@ -1,6 +1,9 @@
 package fabric
 
-import "slices"
+import (
+	"cmp"
+	"slices"
+)
 
 // meshPart is the part of a node's configuration that the node-to-node mesh makes,
 // kept because most of it is the same after a change of one member.
@@ -65,7 +68,8 @@ func (f *Fabric) meshProtocols(m *mesh, h *host, to *meshMember) (out [families]
 			continue
 		}
 		out[family] = protocol{kind: kindMesh, opt: f.intern(options{
-			local: own, remote: remote, localAS: h.as, remoteAS: to.as, remotePort: to.port, listenPort: h.port,
+			// Where the other says none, confd takes the node's own, not the cluster's.
+			local: own, remote: remote, localAS: h.as, remoteAS: cmp.Or(to.as, h.as), remotePort: to.port, listenPort: h.port,
 			password: m.password, maxRestart: m.maxRestart, ttl: -1, passive: remote.String() > own.String(),
 		})}
 	}

@@ -46,6 +46,7 @@ type host struct {
 	name, uid string
 	addr      [families]netip.Addr
 	as        uint32
+	ownAS     bool   // the node itself says which
 	port      uint16 // listenPort, 0 where none is configured
 	clusterID string // "" where the annotation is absent or no IPv4 address
 	labels    map[string]string
@@ -56,7 +57,7 @@ type host struct {
 }
 
 func (h *host) equal(o *host) bool {
-	return h.name == o.name && h.uid == o.uid && h.addr == o.addr && h.as == o.as && h.port == o.port &&
+	return h.name == o.name && h.uid == o.uid && h.addr == o.addr && h.as == o.as && h.ownAS == o.ownAS && h.port == o.port &&
 		h.clusterID == o.clusterID && h.broken == o.broken && h.old == o.old && maps.Equal(h.labels, o.labels)
 }
 
@@ -71,7 +72,7 @@ type mesh struct {
 type meshMember struct {
 	name string
 	addr [families]netip.Addr
-	as   uint32
+	as   uint32 // 0 where the node says none
 	port uint16
 }
 
@@ -133,7 +134,7 @@ func readHosts(r *Resources, c *cluster) []host {
 		n := &r.Nodes[i]
 		h := host{name: n.Name, uid: n.UID, as: n.ASNumber, port: c.port, labels: n.Labels, old: r.WithoutCommunities[n.Name]}
 		h.addr[v4], h.addr[v6] = n.IPv4, n.IPv6
-		if h.as == 0 {
+		if h.ownAS = h.as != 0; !h.ownAS {
 			h.as = c.as
 		}
 		if p, ok := c.ports[n.Name]; ok {
@@ -167,7 +168,11 @@ func meshOf(c *cluster, hosts []host) *mesh {
 		h := &hosts[i]
 		// A node with a cluster ID is out of the mesh on both sides.
 		if h.clusterID == "" && (h.addr[v4].IsValid() || h.addr[v6].IsValid()) {
-			m.members = append(m.members, meshMember{h.name, h.addr, h.as, h.port})
+			as := uint32(0)
+			if h.ownAS {
+				as = h.as
+			}
+			m.members = append(m.members, meshMember{h.name, h.addr, as, h.port})
 		}
 	}
 	return &m
