@@ -70,6 +70,10 @@ func TestBoundsOnObjects(t *testing.T) {
 				const packed = `"annotations":{"projectcalico.org/metadata":"{\"labels\":{\"` + v1alpha1.ManagedByLabel + `\":\"` + v1alpha1.ManagedByValue + `\"}}"}`
 				create(t, admin, object(kind.own, ourLabel))
 				create(t, admin, object("tapetum-packed", packed))
+				// The key as an annotation, and the text in a value, are no label.
+				const noted = `"annotations":{"projectcalico.org/metadata":"{\"labels\":{\"a\":\"b\"},\"annotations\":{\"` +
+					v1alpha1.ManagedByLabel + `\":\"` + v1alpha1.ManagedByValue + `\",\"x\":\"\\\"labels\\\":{\\\"` + v1alpha1.ManagedByLabel + `\\\":\\\"` + v1alpha1.ManagedByValue + `\\\"}\"}}"}`
+				create(t, admin, object("tapetum-noted", noted))
 				create(t, admin, object("foreign", ""))
 				create(t, admin, object("astray", ourLabel))
 				const ours = "Tapetum changes only BGPPeers, BGPFilters and CalicoNodeStatuses that carry its label"
@@ -77,6 +81,7 @@ func TestBoundsOnObjects(t *testing.T) {
 					{name: "its own", do: patching(tapetum, kind.own, annotations(`"note":"x"`))},
 					{name: "patch of somebody's", do: patching(tapetum, "foreign", annotations(`"note":"x"`)), refusal: ours},
 					{name: "adopting somebody's", do: patching(tapetum, "foreign", `{"metadata":{`+ourLabel+`}}`), refusal: ours},
+					{name: "deleting what only has the label's text in an annotation", do: deleting(tapetum, "tapetum-noted"), refusal: ours},
 					{name: "deleting somebody's", do: deleting(tapetum, "foreign"), refusal: ours},
 					{name: "giving its own away", do: patching(tapetum, kind.own, `{"metadata":{"labels":null}}`), refusal: ours},
 					{name: "new without the label", do: creating(t, tapetum, object(kind.own, "")), refusal: ours},
@@ -84,7 +89,7 @@ func TestBoundsOnObjects(t *testing.T) {
 				}
 				if kind.kind == "BGPFilter" {
 					// RBAC does not even let it come to the policies.
-					bounds[1].refusal, bounds[2].refusal, bounds[3].refusal = "cannot patch", "cannot patch", "cannot delete"
+					bounds[1].refusal, bounds[2].refusal, bounds[3].refusal, bounds[4].refusal = "cannot patch", "cannot patch", "cannot delete", "cannot delete"
 				} else {
 					bounds = append(bounds,
 						bound{

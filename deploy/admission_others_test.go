@@ -44,6 +44,7 @@ func TestRoleKeys(t *testing.T) {
 	anybody := as(t, plane.Config(), "anybody", "node-writers").Resource(nodes)
 	operator := as(t, plane.Config(), "operator", "node-writers", "role-setters").Resource(nodes)
 	calico := as(t, plane.Config(), "system:serviceaccount:kube-system:calico-node", "node-writers").Resource(nodes)
+	operators := as(t, plane.Config(), "system:serviceaccount:calico-system:calico-node", "node-writers").Resource(nodes)
 	kubelet := as(t, plane.Config(), "system:node:"+reflector, "system:nodes").Resource(nodes)
 	newKubelet := as(t, plane.Config(), "system:node:others-new", "system:nodes").Resource(nodes)
 	node := func(metadata string) string {
@@ -53,6 +54,7 @@ func TestRoleKeys(t *testing.T) {
 		set     = "labels under tapetum.node-restriction.kubernetes.io/ are set by Tapetum alone"
 		removed = "labels under tapetum.node-restriction.kubernetes.io/ are removed by Tapetum alone"
 		changed = "the cluster ID of a route reflector of Tapetum's is changed by Tapetum alone"
+		back    = "calico-node writes back a cluster ID"
 		home    = `"` + v1alpha1.HomeLabel + `":"a-1"`
 	)
 	check(t, []bound{
@@ -73,6 +75,11 @@ func TestRoleKeys(t *testing.T) {
 		{name: "calico-node sets a role", do: patching(calico, client, labels(role)), refusal: set},
 		{name: "calico-node changes the cluster ID", do: patching(calico, reflector, annotations(id+`"10.0.0.9"`), "status"), refusal: changed},
 
+		{name: "calico-node writes back a cluster ID", do: patching(calico, client, annotations(id+`"224.0.0.1"`), "status"), refusal: back},
+		{name: "calico-node writes back somebody's cluster ID", do: patching(calico, foreign, annotations(id+`"10.0.0.9"`), "status"), refusal: back},
+		{name: "the operator's calico-node does", do: patching(operators, bare, annotations(id+`"224.0.0.1"`), "status"), refusal: back},
+
+		{name: "calico-node's own annotations on somebody's reflector", do: patching(calico, foreign, annotations(`"projectcalico.org/IPv4Address":"10.0.0.1/24"`), "status")},
 		{name: "calico-node loses the keys", do: patching(calico, reflector, both(noRole, id+`null`), "status")},
 		{name: "calico-node's own annotations", do: patching(calico, reflector, annotations(`"projectcalico.org/IPv4Address":"10.0.0.1/24"`), "status")},
 		{name: "heartbeat", do: patching(kubelet, reflector, `{"status":{"capacity":{"pods":"110"}}}`, "status")},
