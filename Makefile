@@ -87,7 +87,8 @@ generate-check: ## Fail where generated files are not what "make generate" write
 	@hack/generate-check
 
 .PHONY: faults
-faults: ## Try all faults in process, not the part that "make test" tries: crashes, lost and stale answers, old caches, two leaders, random histories (an hour); TAPETUM_FAULT_SEED=N tries one seed
+faults: ## Try each topology to each other at 600 nodes, and all faults in process, not the part that "make test" tries: crashes, lost and stale answers, old caches, two leaders, random histories (an hour); TAPETUM_FAULT_SEED=N tries one seed
+	TAPETUM_LARGE=1 $(GO) test -timeout 2h -run 'TestEveryTransitionLarge' -v ./internal/rollout
 	TAPETUM_FAULTS=long $(GO) test -timeout 6h -run '$(or $(FAULTS_RUN),.)' -v ./internal/faults
 
 .PHONY: soak
