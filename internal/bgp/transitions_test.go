@@ -224,3 +224,14 @@ func TestMixtureOfFiltersIsProved(t *testing.T) {
 		t.Errorf("a change of tag is proved: %+v", p)
 	}
 }
+
+// TestMissingFromTheStart: a node that has no routes in the mesh, because its AS number is
+// its own, is no redundancy that the first reflector takes away.
+func TestMissingFromTheStart(t *testing.T) {
+	before := nine().withMesh(true).clients()
+	before.Nodes[7].ASNumber = 65001
+	proof := Prove(before, before.promote(0, oneID(0)), Observed{AssumeMesh: true, AssumeUnobserved: true}, map[string]bool{nodeName(0): true})
+	if !proof.OK || proof.MarginBefore != -1 {
+		t.Errorf("margin %d before and %d after; not proved: %s", proof.MarginBefore, proof.MarginAfter, proof.Reason)
+	}
+}

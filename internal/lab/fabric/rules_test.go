@@ -336,3 +336,20 @@ func TestListenPort(t *testing.T) {
 		t.Fatalf("%d of %d sessions up though nobody listens there, want 0 of 1", up, configured)
 	}
 }
+
+// TestOwnASInTheMesh: of a node that names no AS number confd expects its own, whatever
+// the cluster's is.
+func TestOwnASInTheMesh(t *testing.T) {
+	c := newCluster(t, 5, 1, false)
+	c.node(1).ASNumber, c.node(2).ASNumber, c.node(3).ASNumber = 65001, 65001, 64512
+	c.run(40 * time.Second)
+	for _, tc := range []struct {
+		a, b int
+		up   bool
+	}{{1, 2, true}, {1, 3, true}, {1, 4, false}, {4, 2, false}, {3, 4, true}, {4, 5, true}} {
+		ip := c.node(tc.b).IPv4.String()
+		if got := c.peersOf(tc.a)[ip][0] == "NodeMesh Established"; got != tc.up {
+			t.Errorf("session of node %d with node %d up: %v, want %v (%v)", tc.a, tc.b, got, tc.up, c.peersOf(tc.a)[ip])
+		}
+	}
+}
