@@ -50,7 +50,7 @@ func (k *nodeKeys) clusterID(node *corev1.Node, role *rollout.NodeRole) {
 	of := ownersOf(node, "f:annotations", v1alpha1.ClusterIDAnnotation)
 	_, reflector := node.Labels[v1alpha1.ReflectorLabel]
 	switch {
-	case set && !reflector && !of.apply && !of.update:
+	case set && !reflector && !of.apply && !of.update && id != role.LeftID:
 		// Tapetum neither wrote it, nor one that somebody has changed since.
 		k.foreignID = id
 	case set && role.ClusterID == "":

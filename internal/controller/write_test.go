@@ -152,6 +152,28 @@ func TestWriteRole(t *testing.T) {
 			want: with(usersOnly, v1alpha1.ClusterIDAnnotation, "1.1.1.1"),
 			fail: errForeign,
 		},
+		{
+			name: "nor where another ID than that one was ours",
+			do: func(r *Reconciler, node *corev1.Node) error {
+				left := noRole(node)
+				left.LeftID = "224.0.0.1"
+				_, err := r.writeRole(t.Context(), nil, left)
+				return err
+			},
+			want: with(usersOnly, v1alpha1.ClusterIDAnnotation, "1.1.1.1"),
+			fail: errForeign,
+		},
+		{
+			name: "an ID that was ours, and that calico-node has written back, goes",
+			do: func(r *Reconciler, node *corev1.Node) error {
+				c.patch(node, "calico-node", `{"metadata":{"annotations":{"`+v1alpha1.ClusterIDAnnotation+`":"224.0.0.1"}}}`)
+				left := noRole(node)
+				left.LeftID = "224.0.0.1"
+				_, err := r.writeRole(t.Context(), nil, left)
+				return err
+			},
+			want: usersOnly,
+		},
 	}
 	node := newNode(1)
 	node.Labels["example.com/label"] = "kept"

@@ -120,6 +120,7 @@ func (s *state) troubles(w *wait, since time.Time, timedOut bool) []trouble {
 		out = append(out, waiting...)
 	}
 	out = append(out, s.brakeTroubles(w)...)
+	out = append(out, s.reportTroubles()...)
 	if s.refused() {
 		out = append(out, trouble{ReasonDeletionRefused, fmt.Sprintf(
 			"deletion refused: %d nodes are more than the mesh takes (spec.meshUpTo %d); raise meshUpTo, or annotate with %s=true to leave everything as it is",
@@ -134,7 +135,8 @@ func (s *state) troubles(w *wait, since time.Time, timedOut bool) []trouble {
 		// Behind the problems of the plan, because those are often why.
 		out = append(out, waiting...)
 	}
-	out = append(out, s.asTroubles()...)
+	out = append(out, s.foreignIDTroubles()...)
+	out = append(out, s.asTroubles(unproved)...)
 	if w == nil && len(out) == 0 {
 		if broken := s.broken(); broken != nil {
 			out = append(out, *broken)
@@ -143,14 +145,20 @@ func (s *state) troubles(w *wait, since time.Time, timedOut bool) []trouble {
 	return out
 }
 
-func (s *state) asTroubles() []trouble {
+func (s *state) asTroubles(unproved bool) []trouble {
 	different := s.differentAS()
-	if len(different) == 0 || len(s.standing.Reflectors) == 0 {
+	inMesh := len(s.standing.Reflectors) == 0
+	if len(different) == 0 || inMesh && !unproved && s.promise().Complete {
 		return nil
 	}
-	return []trouble{{ReasonDifferentAS, fmt.Sprintf(
-		"%s with another AS number than the cluster's %d (%s): their sessions with route reflectors are external BGP",
-		plural(len(different), "node"), s.clusterAS, names(different))}}
+	which := fmt.Sprintf("%s with another AS number than the cluster's %d (%s)", plural(len(different), "node"), s.clusterAS, names(different))
+	if s.meshOn {
+		which += ": in the node-to-node mesh they have no session with nodes that have no AS number of their own, because Calico expects its own of those"
+	}
+	if !inMesh {
+		which += ": their sessions with route reflectors are external BGP"
+	}
+	return []trouble{{ReasonDifferentAS, which}}
 }
 
 // troubles: a wait is trouble when it lasts too long, or only a person can end it.
@@ -158,6 +166,8 @@ func (w *wait) troubles(since time.Time, timedOut bool) []trouble {
 	switch {
 	case w == nil:
 		return nil
+	case timedOut && w.reason == ReasonNotProved:
+		return []trouble{{ReasonNotProved, fmt.Sprintf("held since %s: %s", since.UTC().Format(time.RFC3339), w.message)}}
 	case timedOut:
 		return []trouble{{ReasonSessionTimeout, fmt.Sprintf("held since %s: %s", since.UTC().Format(time.RFC3339), w.message)}}
 	case w.person, w.reason == ReasonFrozen, w.reason == ReasonDatastoreNotReady, isBrake(w.reason):

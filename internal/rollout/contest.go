@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"maps"
 	"slices"
+	"strings"
 	"time"
 
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
@@ -26,7 +27,7 @@ func (s *state) recallReverts() {
 		return
 	}
 	for _, revert := range status.Reverts {
-		if !isContest(revert) {
+		if !isContest(revert) || isReport(revert.Object) {
 			revert.Times = slices.DeleteFunc(slices.Clone(revert.Times), func(t metav1.Time) bool {
 				return s.in.Now.Sub(t.Time) > contestWindow
 			})
@@ -48,23 +49,71 @@ func (s *state) contested(object string) *wait {
 	if !known || !isContest(revert) || s.forced {
 		return nil
 	}
-	by := "somebody (the API server does not know who)"
-	if revert.Manager != "" {
-		by = fmt.Sprintf("the field manager %q", revert.Manager)
-	}
 	return &wait{reason: ReasonContested, person: true, message: fmt.Sprintf(
-		"%s has undone Tapetum's changes of %s %d times within %v: nothing more is written; take the object out of its hands, then set spec.mode to Paused and back to Apply",
-		by, object, contestLimit, contestWindow)}
+		"%s has undone Tapetum's changes of %s %d times within %v: nothing more is written, but that clients without enough route reflectors get some; take the object out of its hands, then set spec.mode to Paused and back to Apply",
+		s.undoneBy(object), object, contestLimit, contestWindow)}
 }
 
-// refuseContest stops every write while any object is contested.
+// refuseContest stops every write while any object is contested, but for reports.
 func (s *state) refuseContest() *verdict {
 	for _, object := range slices.Sorted(maps.Keys(s.reverts)) {
-		if w := s.contested(object); w != nil {
+		if w := s.contested(object); w != nil && !isReport(object) {
 			return &verdict{wait: w}
 		}
 	}
 	return nil
+}
+
+// despiteContest is what goes on under a contest: clients that are left with too few
+// reflectors get others, as under a brake. Those cannot wait for a person. The contested
+// object itself is left alone.
+func (s *state) despiteContest(contest *verdict) *verdict {
+	if s.meshOn {
+		return contest // it carries everything
+	}
+	brakes, what := s.brakes, s.brake
+	s.brake = "an object of Tapetum's is contested"
+	s.brakes = append([]brake{{reason: ReasonContested, what: s.brake, remedy: "see there"}}, brakes...)
+	v := s.attend(firstOf(s, []rule{(*state).probe, (*state).reportSessions, (*state).promote}))
+	s.brakes, s.brake = brakes, what
+	if v == nil || v.step == nil || s.contested(v.step.Object) != nil {
+		return contest
+	}
+	return s.admit(v)
+}
+
+// Reports carry no routes: to lose one stops nothing but what waits for it. Who deletes
+// them again and again gets them back at the rate of a contest, and no contest.
+func isReport(object string) bool { return strings.HasPrefix(object, "CalicoNodeStatus/") }
+
+func (s *state) reportTroubles() []trouble {
+	var out []trouble
+	for _, object := range slices.Sorted(maps.Keys(s.reverts)) {
+		if isReport(object) && isContest(s.reverts[object]) {
+			out = append(out, trouble{ReasonContested, fmt.Sprintf(
+				"%s has undone Tapetum's changes of %s %d times within %v: it is put back no more often than that, and what must be seen of that node waits; leave out objects with the label %s",
+				s.undoneBy(object), object, contestLimit, contestWindow, v1alpha1.ManagedByLabel)})
+		}
+	}
+	return out
+}
+
+// undoneBy names who reverts an object.
+func (s *state) undoneBy(object string) string {
+	if manager := s.reverts[object].Manager; manager != "" {
+		return fmt.Sprintf("the field manager %q", manager)
+	}
+	return "somebody (the API server does not know who)"
+}
+
+// reportContested: the report has been put back too often within the last minutes.
+func (s *state) reportContested(object string) bool {
+	revert := s.reverts[object]
+	if !isContest(revert) || s.forced {
+		return false
+	}
+	s.wakeAt(revert.Times[len(revert.Times)-contestLimit].Add(contestWindow + time.Second))
+	return true
 }
 
 // reverted notes that a step repairs what somebody undid.

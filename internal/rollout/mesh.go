@@ -1,6 +1,8 @@
 package rollout
 
 import (
+	"cmp"
+	"reflect"
 	"slices"
 
 	"tapetum.dev/tapetum/api/v1alpha1"
@@ -50,11 +52,8 @@ func (s *state) turnMeshOff() *verdict {
 		return v
 	}
 	fields := s.meshFields()
-	if s.saved == nil {
-		return take(&Step{
-			Action: SaveMesh, Object: s.autoscalerObject(), Mesh: fields,
-			Why: "what the mesh was is kept, to be restored with it",
-		})
+	if v := s.saveMesh(fields); v != nil {
+		return v
 	}
 	off := false
 	_, reverted := s.clocks[clockMeshReverted]
@@ -64,6 +63,31 @@ func (s *state) turnMeshOff() *verdict {
 		Why:  "every node has its sessions with all route reflectors up; the mesh carries nothing more",
 	}
 	return s.add(step)
+}
+
+// saveMesh keeps what the mesh is, before it goes off. Its options once more, where
+// somebody has changed them since; whether it was on, we may have changed ourselves.
+func (s *state) saveMesh(fields *MeshFields) *verdict {
+	step := &Step{
+		Action: SaveMesh, Object: s.autoscalerObject(), Mesh: fields,
+		Why: "what the mesh was is kept, to be restored with it",
+	}
+	if s.saved == nil {
+		return take(step)
+	}
+	merged := s.saved.with(fields)
+	if reflect.DeepEqual(merged, s.saved) {
+		return nil
+	}
+	step.Mesh, step.Why = merged, "the mesh has another password or restart time than was kept"
+	return take(step)
+}
+
+// with are the fields, with those options that the others set.
+func (m *MeshFields) with(others *MeshFields) *MeshFields {
+	out := *m
+	out.Password, out.MaxRestartTime = cmp.Or(others.Password, m.Password), cmp.Or(others.MaxRestartTime, m.MaxRestartTime)
+	return &out
 }
 
 // meshMayStayOff: where somebody else turned the mesh off before there was any
@@ -101,6 +125,38 @@ func (s *state) turnMeshOn() *verdict {
 		Action: MeshOn, Object: meshObject, Mesh: s.restored(), WaitsFor: "the mesh's sessions", Repair: s.hadMesh(),
 		Why: "the goal is the mesh: it comes up beside the route reflectors before any of them goes",
 	})
+}
+
+// restoreMesh brings back the password and the restart time of the mesh where a person
+// has turned it on without them. All its sessions restart by that: it is proved that
+// the route reflectors carry everything meanwhile, so it comes before any of them goes.
+func (s *state) restoreMesh() *verdict {
+	if !s.lacksOptions() || len(s.living()) == 0 {
+		return nil
+	}
+	const before = "restoring the mesh's password and restart time"
+	if s.brake != "" {
+		return s.braked(before)
+	}
+	if v := s.gate(before); v != nil {
+		return v
+	}
+	fields := s.meshFields()
+	mesh := s.saved.with(fields)
+	mesh.Enabled, mesh.Existed, mesh.ResourceVersion = fields.Enabled, fields.Existed, fields.ResourceVersion
+	return s.add(&Step{
+		Action: MeshOn, Object: meshObject, Mesh: mesh, Subtractive: true, changes: true, WaitsFor: "the mesh's sessions",
+		Why: "it was turned on without what it had: its password and restart time come back while the route reflectors carry everything",
+	})
+}
+
+// lacksOptions: the mesh is on, and has not what was kept of it.
+func (s *state) lacksOptions() bool {
+	return s.meshOn && s.saved != nil && s.spec.NodeMesh == v1alpha1.NodeMeshManaged && !reflect.DeepEqual(s.saved.with(s.meshFields()).options(), s.meshFields().options())
+}
+
+func (m *MeshFields) options() render.Options {
+	return render.Options{Password: m.Password, MaxRestartTime: m.MaxRestartTime}
 }
 
 // restored are the fields of the mesh as they were.
@@ -180,6 +236,11 @@ func (s *state) meshWitnessed(before string) *verdict {
 func (s *state) forgetMesh() *verdict {
 	if s.saved == nil || !s.meshOn || s.deleting() {
 		return nil
+	}
+	if s.lacksOptions() {
+		return waitFor(ReasonMeshOptions,
+			"the node-to-node mesh is on without the password or restart time that it had, and no route reflector carries the routes while its sessions restart: set them in BGPConfiguration default (the annotation %s has them), or delete that annotation where the mesh is to go without",
+			v1alpha1.MeshAnnotation).needsPerson()
 	}
 	return take(&Step{
 		Action: ForgetMesh, Object: s.autoscalerObject(), Why: "the mesh is back as it was",

@@ -36,6 +36,9 @@ func (s *state) decide() *verdict {
 	if v := s.refuse(); v != nil {
 		return v
 	}
+	if contest := s.refuseContest(); contest != nil {
+		return s.despiteContest(contest)
+	}
 	v := s.attend(firstOf(s, s.rules()))
 	if v == nil || v.step == nil {
 		return v
@@ -60,10 +63,12 @@ func (s *state) rules() []rule {
 			(*state).tagFilter,
 			(*state).turnMeshOn,
 			(*state).repairLeaving,
+			(*state).dropLeftIDs,
 			(*state).reportSessions,
 			(*state).pinStanding,
 			(*state).dropStalePins,
 			(*state).serveLast,
+			(*state).restoreMesh,
 			(*state).demote,
 			(*state).dropPeers,
 			(*state).dropFilter,
@@ -84,6 +89,7 @@ func (s *state) rules() []rule {
 		(*state).peerings,
 		// Put back, and add.
 		(*state).repairRoles,
+		(*state).dropLeftIDs,
 		(*state).reportSessions,
 		(*state).pinStanding,
 		(*state).dropStalePins,
@@ -165,5 +171,5 @@ func (s *state) refuse() *verdict {
 		return waitFor(ReasonDatastoreNotReady,
 			"ClusterInformation/default says datastoreReady: false (a migration or upgrade of Calico runs): all writes pause until it is true")
 	}
-	return s.refuseContest()
+	return nil
 }

@@ -55,13 +55,14 @@ func (s *state) stepTaken(step *Step) {
 	if step.Repair {
 		s.reverted(step)
 	}
+	s.noteLeft(step)
 	if s.changesRoleOf(step) {
 		s.spend()
 	}
 	if step.Forced {
 		s.forceTaken(step)
 	}
-	if step.Action == MeshOff {
+	if step.Action == MeshOff || step.Action == MeshOn {
 		delete(s.clocks, clockMeshOn)
 		delete(s.clocks, clockMeshReverted)
 	}

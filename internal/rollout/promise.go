@@ -126,8 +126,9 @@ func (s *state) foreignPeers() []string {
 // overlaps: without the foreign peer some reflector would have the very same
 // neighbors, or fewer sessions of ours: so both speak of the same pair.
 func (s *state) overlaps(peer *calico.BGPPeer) bool {
+	off := false
 	alone := bgp.Build(bgp.Input{
-		Nodes: s.in.Nodes, Peers: []calico.BGPPeer{*peer}, Configurations: withMesh(s.in.Configurations, false),
+		Nodes: s.in.Nodes, Peers: []calico.BGPPeer{*peer}, Configurations: withMesh(s.in.Configurations, &MeshFields{Enabled: &off}),
 	})
 	for _, reflector := range s.standing.Reflectors {
 		ours := map[netip.Addr]bool{}

@@ -128,7 +128,7 @@ func (s *state) after(step *Step) bgp.Input {
 			out.Filters = append(out.Filters, *step.Filter)
 		}
 	case MeshOn, MeshOff:
-		out.Configurations = withMesh(out.Configurations, step.Action == MeshOn)
+		out.Configurations = withMesh(out.Configurations, step.Mesh)
 	}
 	return out
 }
@@ -156,7 +156,7 @@ func withRoles(nodes []inventory.Node, roles ...NodeRole) []inventory.Node {
 	return out
 }
 
-func withMesh(configurations []calico.BGPConfiguration, enabled bool) []calico.BGPConfiguration {
+func withMesh(configurations []calico.BGPConfiguration, mesh *MeshFields) []calico.BGPConfiguration {
 	out := slices.Clone(configurations)
 	i := slices.IndexFunc(out, func(c calico.BGPConfiguration) bool { return c.Name == calico.DefaultConfiguration })
 	if i < 0 {
@@ -164,6 +164,7 @@ func withMesh(configurations []calico.BGPConfiguration, enabled bool) []calico.B
 		i = len(out) - 1
 		out[i].Name = calico.DefaultConfiguration
 	}
-	out[i].Spec.NodeToNodeMeshEnabled = &enabled
+	spec := &out[i].Spec
+	spec.NodeToNodeMeshEnabled, spec.NodeMeshPassword, spec.NodeMeshMaxRestartTime = mesh.Enabled, mesh.Password, mesh.MaxRestartTime
 	return out
 }

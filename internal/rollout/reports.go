@@ -31,7 +31,7 @@ func (s *state) reportSessions() *verdict {
 		return nil
 	}
 	for _, name := range s.living() {
-		if v := s.mendReport(name); v != nil {
+		if v := s.mendReport(name); v != nil && !s.reportContested(v.step.Object) {
 			return v
 		}
 	}
@@ -55,7 +55,9 @@ func (s *state) reportSessions() *verdict {
 // unasked is the reflector to ask next: one of which nothing is known, else the most
 // senior; "": all are asked.
 func (s *state) unasked() string {
-	left := slices.DeleteFunc(s.living(), func(name string) bool { return s.reports[name] != nil })
+	left := slices.DeleteFunc(s.living(), func(name string) bool {
+		return s.reports[name] != nil || s.reportContested("CalicoNodeStatus/"+sessions.Name(name))
+	})
 	if len(left) == 0 {
 		return ""
 	}

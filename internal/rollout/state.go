@@ -102,6 +102,7 @@ func newState(in Input, plan func(topology.Request) topology.Plan) *state {
 	s.saved = savedMesh(in.Autoscaler, s.standing.Clients)
 	s.recallReverts()
 	s.recallBudget()
+	s.recallLeft()
 	s.applyBrakes()
 	s.remember()
 

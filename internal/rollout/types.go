@@ -107,7 +107,7 @@ type Step struct {
 	Proof string
 	// Forced: a person has had it taken though caution held it.
 	Forced bool
-	// changes: the node is a route reflector already.
+	// changes: the node is a route reflector already, the mesh is on already.
 	changes bool
 	// restarts: sessions end or restart by it.
 	restarts bool
@@ -144,6 +144,9 @@ func (s *Step) brief() string {
 			return "telling the group of " + name
 		}
 		return "telling the groups of " + name + " and " + plural(len(s.Homes)-1, "other node")
+	}
+	if s.Action == MeshOn && s.changes {
+		return "restoring the options of the node-to-node mesh"
 	}
 	if does, known := verbs[s.Action]; known {
 		return does + " " + kind + " " + name
@@ -183,6 +186,9 @@ type NodeRole struct {
 	// Annotations that protect the node from autoscalers; the cluster ID is apart.
 	Annotations map[string]string
 	ClusterID   string
+	// LeftID is a cluster ID that was ours, and has been written back by another: it
+	// goes, whoever owns it now.
+	LeftID string
 }
 
 // MeshFields are the mesh fields of BGPConfiguration/default. It is also the
