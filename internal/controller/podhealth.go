@@ -10,6 +10,10 @@ import (
 	"tapetum.dev/tapetum/internal/inventory"
 )
 
+// restartFollows is within what time a container that has ended is started anew, the first
+// time.
+const restartFollows = 10 * time.Second
+
 // podWatch knows how the calico-node of each node is. Times are ours: those of nodes
 // may be wrong.
 type podWatch struct {
@@ -71,13 +75,19 @@ func (w *podWatch) take(key string, pod *corev1.Pod) (changed, leaves bool) {
 	if leaving && uid != health.uid {
 		return false, false // another has taken its place
 	}
-	if uid != health.uid || restarts > health.restarts || leaving && !health.leaving {
+	if uid != health.uid || restarts > health.restarts && w.first(health) || leaving && !health.leaving {
 		health.started = w.now()
 	}
 	health.uid, health.restarts, health.leaving = uid, restarts, leaving
 	before := health.disrupted
 	health.disrupted = leaving || isDisrupted(pod)
 	return w.set(health, ready && !leaving), health.disrupted != before
+}
+
+// first: this restart is the one that has taken its sessions. Neighbors keep routes from
+// then on, however often the container is started anew before it is ready again.
+func (w *podWatch) first(health *podHealth) bool {
+	return health.notReady.IsZero() || health.started.Before(health.notReady) && w.now().Sub(health.notReady) < restartFollows
 }
 
 // set tells whether that is new.

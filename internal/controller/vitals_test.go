@@ -173,6 +173,38 @@ func TestPodOfAReflector(t *testing.T) {
 	}
 }
 
+// Neighbors keep the routes of a calico-node from its first end on, so that one which is
+// started anew again and again does not put off that it is suspected.
+func TestCrashLoop(t *testing.T) {
+	t.Parallel()
+	start := time.Date(2026, 1, 1, 12, 0, 0, 0, time.UTC)
+	now := start
+	w := newPodWatch(func() time.Time { return now }, func(string, bool) {})
+	observe := func(second int, ready bool, restarts int32) podHealth {
+		now = start.Add(time.Duration(second) * time.Second)
+		pod := agentPod("kube-system", "calico-node", "a", newAgent)
+		pod.Status.Conditions = []corev1.PodCondition{{Type: corev1.PodReady, Status: corev1.ConditionFalse}}
+		if ready {
+			pod.Status.Conditions[0].Status = corev1.ConditionTrue
+		}
+		pod.Status.ContainerStatuses = []corev1.ContainerStatus{{RestartCount: restarts}}
+		w.observe("kube-system/calico-node", pod)
+		return w.read()["a"]
+	}
+	for _, first := range []int{0, 1} { // that it has ended is told with its restart, or before
+		begin := 1000 * first
+		observe(begin, true, 0)
+		observe(begin+1, false, int32(1-first))
+		restarted := start.Add(time.Duration(begin+1+first) * time.Second)
+		for i, after := range []int{2, 10, 30, 70, 150, 310} {
+			if is := observe(begin+after, false, int32(1+i)); !is.started.Equal(restarted) || !is.notReady.Equal(start.Add(time.Duration(begin+1)*time.Second)) {
+				t.Errorf("after %d s: %+v, want that it was started at %v", after, is, restarted)
+			}
+		}
+		w = newPodWatch(func() time.Time { return now }, func(string, bool) {})
+	}
+}
+
 // Where nobody keeps the conditions of pods, no reflector is suspected for them.
 func TestPodsWithoutReadiness(t *testing.T) {
 	t.Parallel()

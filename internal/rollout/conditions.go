@@ -121,6 +121,11 @@ func (s *state) troubles(w *wait, since time.Time, timedOut bool) []trouble {
 	}
 	out = append(out, s.brakeTroubles(w)...)
 	out = append(out, s.reportTroubles()...)
+	if len(s.unaskable) > 0 {
+		out = append(out, trouble{ReasonNotAsked, fmt.Sprintf(
+			"%s may be dead and cannot be asked: there may be no more than %s (CalicoNodeStatus), and all are of others that may be dead; look at these first",
+			names(s.unaskable), plural(s.mostReports(), "report"))})
+	}
 	if s.refused() {
 		out = append(out, trouble{ReasonDeletionRefused, fmt.Sprintf(
 			"deletion refused: %d nodes are more than the mesh takes (spec.meshUpTo %d); raise meshUpTo, or annotate with %s=true to leave everything as it is",

@@ -42,6 +42,7 @@ func (s *state) heartbeatsLost() (b *brake, certain bool) {
 	}
 	for _, h := range all {
 		if h.certain && slices.Contains(s.standing.Reflectors, h.node.Name) {
+			delete(s.fails, h.node.Name) // BGP says that it lives
 			h.node.Ready = true
 			h.node.Taints = slices.DeleteFunc(slices.Clone(h.node.Taints), inventory.IsReadinessTaint)
 		}
@@ -67,7 +68,7 @@ func (s *state) heard() []heard {
 	witnesses := s.witnesses()
 	for i := range s.in.Nodes {
 		node := &s.in.Nodes[i]
-		if node.Ready || !node.HasBGP() || node.Deleting || s.fails[node.Name] != "" {
+		if node.Ready || !node.HasBGP() || node.Deleting || s.fails[node.Name] != "" && !s.manySuspects() {
 			continue
 		}
 		if s.reportsItself(node) {

@@ -52,8 +52,13 @@ func (s *state) leftByBrake() *verdict {
 func (s *state) brakesAdding() bool { return s.brake != "" && len(s.living()) >= s.enough() }
 
 // brakesPromotion: under a brake a reflector is added only where clients are left
-// with fewer living ones than may fail, and one.
+// with fewer living ones than may fail, and one. Where many are suspected each is replaced
+// once at most: if those that take their place seem dead as well, it is the view that is
+// wrong, or what all nodes share.
 func (s *state) brakesPromotion(want topology.Reflector) bool {
+	if s.brake != "" && s.manySuspects() && len(s.standing.Reflectors) >= 2*len(s.plan.Reflectors) {
+		return true
+	}
 	return s.brakesAdding() && !s.restores(s.roleStep(want.Node, want.Tier, s.sharedID(want), want.Serves))
 }
 

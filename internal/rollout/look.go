@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"tapetum.dev/tapetum/api/v1alpha1"
+	"tapetum.dev/tapetum/internal/bgp"
 	"tapetum.dev/tapetum/internal/calico"
 	"tapetum.dev/tapetum/internal/sessions"
 )
@@ -41,7 +42,7 @@ func (s *state) look(v *verdict) *verdict {
 func (s *state) ask(name string, hurry bool) *verdict {
 	status := s.reports[name]
 	switch {
-	case status == nil && len(s.asked) >= sessions.MaxReports:
+	case status == nil && len(s.asked) >= s.mostReports():
 		return s.giveUp(name)
 	case status == nil || !hurry || sessions.Watched(status):
 		return nil // reportSessions comes to it, or it will report
@@ -55,9 +56,14 @@ func (s *state) every(seconds uint32, status *calico.CalicoNodeStatus, why strin
 }
 
 // giveUp deletes a report for the sake of another's: one of a node that is no
-// reflector, else one that has shown all there is to see. That it has is remembered.
+// reflector, else one that has shown all there is to see. That it has is remembered. For
+// a suspect any will do, if there is no such.
 func (s *state) giveUp(forThe string) *verdict {
-	why := "the sessions of " + forThe + " must be seen, and there may be no more reports"
+	return s.spare("the sessions of "+forThe+" must be seen, and there may be no more reports", slices.Contains(s.suspects, forThe))
+}
+
+// spare deletes the report that is needed least; anyway: also where each is needed.
+func (s *state) spare(why string, anyway bool) *verdict {
 	living := s.living()
 	for i := range s.asked {
 		if status := &s.asked[i]; s.fails[status.Spec.Node] != "" && s.reports[status.Spec.Node] == status {
@@ -68,27 +74,48 @@ func (s *state) giveUp(forThe string) *verdict {
 	}
 	for _, name := range slices.Backward(living) {
 		status := s.reports[name]
-		if _, wanted := s.wanted[name]; status == nil || wanted || slices.Contains(s.suspects, name) {
-			continue
-		}
-		if u := s.unseenOf(name, seenFor); u.any() || !s.remembered(name) {
+		if _, wanted := s.wanted[name]; status == nil || wanted || slices.Contains(s.suspects, name) || !s.remembered(name) {
 			continue
 		}
 		s.clocks[clockSeen+name] = s.shows(name)
+		s.leaveOpen(name)
 		return s.dropReport(status, why)
+	}
+	for _, name := range slices.Backward(living) {
+		if status := s.reports[name]; anyway && status != nil && !slices.Contains(s.suspects, name) {
+			delete(s.clocks, clockSeen+name)
+			return s.dropReport(status, why)
+		}
 	}
 	return nil
 }
 
-// remembered tells whether what would be remembered of a report says as much as the
-// report itself. It does not where something has changed since the moment of which the
-// report tells for sure: the reflector would have to be looked at again at once.
+// leaveOpen: what is remembered of a reflector says nothing of its sessions with suspects.
+// Whether these are up only their own reports will tell.
+func (s *state) leaveOpen(name string) {
+	for _, suspect := range s.doubted() {
+		to := func(session bgp.Session) bool { return session.Remote == suspect }
+		if slices.ContainsFunc(s.expected[name], to) {
+			s.clocks[clockTouched+suspect] = s.in.Now
+		}
+	}
+}
+
+// remembered tells whether a report shows all sessions up, and what would be remembered of
+// it says as much. It does not where something has changed since the moment of which the
+// report tells for sure: the reflector would have to be looked at again at once. Sessions
+// with those that may be dead are left out: else a dead one that does not report could never
+// be asked, because all others lack their session with it.
 func (s *state) remembered(name string) bool {
+	doubted := s.doubted()
+	if u := s.unseenOf(name, seenFor, doubted...); u.any() {
+		return false
+	}
 	view, at := s.views[name], s.shows(name)
 	before, had := s.clocks[clockSeen+name]
 	delete(s.views, name)
 	s.clocks[clockSeen+name] = at
-	u := s.unseenOf(name, seenFor)
+	u := s.unseenOf(name, seenFor, doubted...)
 	s.views[name] = view
 	if delete(s.clocks, clockSeen+name); had {
 		s.clocks[clockSeen+name] = before

@@ -76,6 +76,7 @@ func (s *state) rules() []rule {
 			(*state).protect,
 			(*state).dropReports,
 			(*state).leftByBrake,
+			(*state).awaitSuspects,
 			(*state).forgetMesh,
 			(*state).finishDeletion,
 		}
@@ -118,6 +119,7 @@ func (s *state) rules() []rule {
 		(*state).renew,
 		(*state).awaitHomes,
 		(*state).leftByBrake,
+		(*state).awaitSuspects,
 	}
 }
 

@@ -12,10 +12,20 @@ import (
 	"tapetum.dev/tapetum/internal/topology"
 )
 
+// pinnable are the reflectors of the core between which there are to be pins: the living,
+// and where many are suspected also those of which only that says that they are dead. If
+// it is wrong they would lose their sessions with those that take their place.
+func (s *state) pinnable() []string {
+	many := s.manySuspects()
+	return slices.DeleteFunc(slices.Clone(s.standing.Reflectors), func(name string) bool {
+		return s.tier(name) != topology.TierCore || s.lost(name) && !(many && s.fails[name] != "" && s.nodes[name].Ready)
+	})
+}
+
 // pinStanding makes sure that every two working reflectors of the core are pinned to
 // each other, the more senior one to the more junior.
 func (s *state) pinStanding() *verdict {
-	cores := s.cores()
+	cores := s.pinnable()
 	for i, senior := range cores {
 		for _, junior := range cores[i+1:] {
 			if v := s.pin(senior, junior, s.hadRole(senior, junior),

@@ -17,14 +17,14 @@ func answered(status *calico.CalicoNodeStatus) bool {
 
 // probe asks reflectors that are suspected to answer anew.
 func (s *state) probe() *verdict {
-	if s.spec.Rollout.Gate == v1alpha1.GateDelay || s.manySuspects() {
+	if s.spec.Rollout.Gate == v1alpha1.GateDelay {
 		return nil
 	}
 	for _, name := range s.suspects {
 		if s.fails[name] != "" {
 			continue // it has been asked
 		}
-		s.watching = true
+		s.watching = s.watching || !s.hasAnswered(name) || s.daemonAway(name)
 		if v := s.probeOne(name); v != nil {
 			return v
 		}
@@ -53,13 +53,17 @@ func (s *state) probeOne(name string) *verdict {
 		changed := status.DeepCopy()
 		changed.Spec = want.Spec
 		step.Action, step.NodeStatus = PatchStatus, changed
-	case len(s.asked) < sessions.MaxReports:
+	case len(s.asked) < s.mostReports():
 	case status != nil:
 		drop := s.dropReport(status, why)
 		drop.step.probes = object
 		return drop
 	default:
-		return s.giveUp(name)
+		drop := s.giveUp(name)
+		if drop == nil {
+			s.unaskable = append(s.unaskable, name)
+		}
+		return drop
 	}
 	return take(step)
 }
@@ -68,9 +72,14 @@ func (s *state) probeOne(name string) *verdict {
 // said before.
 func (s *state) doubted() []string {
 	return slices.DeleteFunc(slices.Clone(s.suspects), func(name string) bool {
-		status, object := s.reports[name], s.probedBy(name)
-		return s.fails[name] != "" || status != nil && status.Name == object && answered(status)
+		return s.fails[name] != "" || s.hasAnswered(name)
 	})
+}
+
+// hasAnswered: a suspect has answered what it was asked since it is one.
+func (s *state) hasAnswered(name string) bool {
+	status := s.reports[name]
+	return status != nil && status.Name == s.probedBy(name) && answered(status)
 }
 
 // probedBy is the object by which it has been asked; "": it has not.

@@ -66,7 +66,7 @@ func (s *state) promotionCosts(want topology.Reflector) bool {
 // pinned afterwards: two BGPPeers would give the one session different options.
 func (s *state) pinAhead(name, becomes string) *verdict {
 	at := slices.Index(s.standing.Reflectors, name)
-	for _, other := range s.cores() {
+	for _, other := range s.pinnable() {
 		if other == name || s.joinedBySelector(other, name) {
 			continue
 		}

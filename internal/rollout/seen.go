@@ -49,7 +49,13 @@ func (s *state) recallSeen() {
 
 // turns: there are more reflectors than there may be reports, so they are looked at
 // in turns.
-func (s *state) turns() bool { return len(s.living()) > sessions.MaxReports }
+func (s *state) turns() bool { return len(s.living()) > s.mostReports() }
+
+// mostReports is how many reports there may be of ours. Somebody else's CalicoNodeStatuses
+// go to every node like ours, and take places; one is left in any case.
+func (s *state) mostReports() int {
+	return max(1, sessions.MaxReports-(len(s.in.Statuses)-len(s.asked)))
+}
 
 // shows is the moment of which the report of a node tells at least: one period ago,
 // unless it has only just been asked to report so often.
@@ -142,14 +148,15 @@ type unseen struct {
 
 func (u *unseen) any() bool { return u.silent || u.old || u.feeding || len(u.missing) > 0 }
 
-func (s *state) unseenOf(name string, bound time.Duration) unseen {
+// unseenOf a reflector; sessions with those that are left out do not count.
+func (s *state) unseenOf(name string, bound time.Duration, leftOut ...string) unseen {
 	var out unseen
 	view, reported := s.views[name]
 	_, seen := s.seenAt(name, bound)
 	out.silent = !reported && !seen
 	for i := range s.expected[name] {
 		session := &s.expected[name][i]
-		if !s.required(session) || s.sessionUp(name, session, bound) {
+		if !s.required(session) || s.sessionUp(name, session, bound) || slices.Contains(leftOut, session.Remote) {
 			continue
 		}
 		switch {

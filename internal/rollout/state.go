@@ -34,11 +34,13 @@ type state struct {
 	// is in a hurry.
 	wanted            map[string]bool
 	watching, patient bool
-	// suspects are reflectors that may be dead, fails tells which of them are, and why.
-	suspects []string
-	fails    map[string]string
-	plan     topology.Plan
-	network  *bgp.Network
+	// suspects are reflectors that may be dead, fails tells which of them are, and why;
+	// unaskable are those that cannot be asked, because no report can be given up for it.
+	suspects  []string
+	fails     map[string]string
+	unaskable []string
+	plan      topology.Plan
+	network   *bgp.Network
 	// expected sessions of each standing reflector, of both address families.
 	expected map[string][]bgp.Session
 	// seen is what the oracle may rely on.

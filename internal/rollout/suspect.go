@@ -39,8 +39,8 @@ const (
 type Vital = inventory.Vital
 
 // applySuspicions finds out which reflectors are suspected, and which of them have
-// failed. Where many are, or all heartbeats are late, the view is more likely wrong
-// than the nodes, and none has.
+// failed. Where many are, the view may be wrong and not the nodes: then none has failed
+// where nothing tells that the view is alive, and nothing is taken away in any case.
 func (s *state) applySuspicions() {
 	s.fails = map[string]string{}
 	for _, name := range s.standing.Reflectors {
@@ -49,7 +49,7 @@ func (s *state) applySuspicions() {
 			s.suspects = append(s.suspects, name)
 		}
 	}
-	if s.manySuspects() {
+	if s.manySuspects() && !s.viewAlive() {
 		return
 	}
 	for _, name := range s.suspects {
@@ -59,9 +59,38 @@ func (s *state) applySuspicions() {
 	}
 }
 
-// manySuspects: more than die at once of themselves.
+// manySuspects: more than die at once of themselves. Those that are added in their place
+// do not make them fewer.
 func (s *state) manySuspects() bool {
-	return len(s.suspects) > 1 && more(len(s.suspects), len(s.standing.Reflectors), s.spec.Brakes.ReflectorsNotReadyPercent)
+	of := len(s.standing.Reflectors)
+	if plan := s.in.Autoscaler.Status.Plan; plan != nil && len(plan.Reflectors) > 0 {
+		of = min(of, len(plan.Reflectors))
+	}
+	return len(s.suspects) > 1 && more(len(s.suspects), of, s.spec.Brakes.ReflectorsNotReadyPercent)
+}
+
+// viewAlive: somebody is heard of now, so that those who do not answer are silent, and
+// it is not Tapetum that is deaf.
+func (s *state) viewAlive() bool {
+	if s.outage() != nil {
+		return false
+	}
+	for _, vital := range s.in.Vitals {
+		if !vital.Heartbeat.IsZero() && !s.leaseStale(vital) {
+			return true
+		}
+	}
+	return slices.ContainsFunc(s.suspects, s.hasAnswered)
+}
+
+// awaitSuspects: while many are suspected the cluster is not as it should be, also where
+// nothing is held.
+func (s *state) awaitSuspects() *verdict {
+	if !s.manySuspects() {
+		return nil
+	}
+	b := s.suspicions()
+	return waitFor(b.reason, "%s: %s", b.what, b.remedy)
 }
 
 // heartbeatsLate: no node whose Lease is looked at has renewed it.
@@ -199,7 +228,8 @@ func (s *state) suspicions() *brake {
 	case s.manySuspects():
 		return &brake{
 			reason: ReasonSuspected, what: names(s.suspects) + " are suspected to be dead at once",
-			remedy: "nothing is taken away until they answer or are not ready; look at the network between them and the API server",
+			remedy: "nothing is taken away while that is so, and those that do not answer are replaced only as far as clients are short of reflectors; " +
+				"look at calico-node on them, and at the network between them and the API server; delete nodes that will not come back",
 		}
 	case s.heartbeatsLate():
 		return &brake{

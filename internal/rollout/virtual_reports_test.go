@@ -70,13 +70,7 @@ func (v *virtual) answer(status *calico.CalicoNodeStatus) {
 // fewReports asserts that no more reports are asked for than all nodes can bear.
 func (v *virtual) fewReports() {
 	v.t.Helper()
-	n := 0
-	for i := range v.statuses {
-		if sessions.Ours(&v.statuses[i]) {
-			n++
-		}
-	}
-	if n > sessions.MaxReports {
+	if n := len(v.statuses); n > sessions.MaxReports {
 		v.t.Fatalf("%d CalicoNodeStatuses, at most %d; steps:\n%s", n, sessions.MaxReports, v.story())
 	}
 }
@@ -130,8 +124,25 @@ func (v *virtual) wedge(name string) {
 	v.fabric.Kill(v.now, name)
 }
 
-// endBIRD ends a node's BIRD, which is not started again.
+// endBIRD ends a node's BIRD, which is not started again: its connections close.
 func (v *virtual) endBIRD(name string) {
 	v.birdless[name], v.wedged[name] = true, v.now
-	v.fabric.Kill(v.now, name)
+	v.fabric.Crash(v.now, name)
+}
+
+// endAgent ends a node's calico-node, which does not come back: its image cannot be pulled.
+func (v *virtual) endAgent(name string) {
+	ended := v.now
+	v.dead[name] = true
+	v.fabric.Crash(v.now, name)
+	before := v.mislead
+	v.mislead = func(vitals map[string]rollout.Vital) {
+		if before != nil {
+			before(vitals)
+		}
+		if vital := vitals[name]; v.dead[name] {
+			vital.AgentNotReady, vital.AgentStarted = ended, ended
+			vitals[name] = vital
+		}
+	}
 }

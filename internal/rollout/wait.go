@@ -22,6 +22,7 @@ const (
 	ReasonZone              = "ZoneNotReady"
 	ReasonHeartbeats        = "HeartbeatsLost"
 	ReasonSuspected         = "ManySuspected"
+	ReasonNotAsked          = "SuspectNotAsked"
 	ReasonAPIBack           = "APIBack"
 	ReasonRoleBudget        = "RoleBudget"
 	ReasonForced            = "Forced"

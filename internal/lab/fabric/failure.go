@@ -4,13 +4,20 @@ import "time"
 
 // Kill cuts a node's power. Its neighbors do not notice: they keep its routes
 // until the hold time is over. It tells whether there is such a node, running.
-func (f *Fabric) Kill(now time.Time, name string) bool {
+func (f *Fabric) Kill(now time.Time, name string) bool { return f.die(now, name, held) }
+
+// Crash ends a node's BIRD, and with it its connections: its neighbors notice at once,
+// and keep its routes for the restart time (BGP's graceful restart). It tells whether
+// there is such a node, running. Revive starts it again.
+func (f *Fabric) Crash(now time.Time, name string) bool { return f.die(now, name, stale) }
+
+func (f *Fabric) die(now time.Time, name string, leaves sessionState) bool {
 	f.Advance(now)
 	n := f.byName[name]
 	if n == nil || !n.powered {
 		return false
 	}
-	f.powerOff(n)
+	f.powerOff(n, leaves)
 	f.settle()
 	return true
 }
@@ -44,13 +51,14 @@ func (f *Fabric) Revive(now time.Time, name string) bool {
 func (f *Fabric) retire(n *node) {
 	n.gone = true
 	if n.powered {
-		f.powerOff(n)
+		f.powerOff(n, held)
 	}
 	delete(f.byName, n.name)
 	f.leaving = append(f.leaving, n)
 }
 
-func (f *Fabric) powerOff(n *node) {
+// powerOff leaves the node's sessions at their other ends as told.
+func (f *Fabric) powerOff(n *node, leaves sessionState) {
 	n.powered = false
 	n.boot++
 	for family := range families {
@@ -61,23 +69,26 @@ func (f *Fabric) powerOff(n *node) {
 			p.dirty = true
 		}
 		for _, nb := range n.neighbors(family) {
-			f.fallSilent(nb)
+			f.orphan(nb, leaves)
 		}
 		p.reset(f, n)
 	}
 }
 
-// fallSilent: one end of a session has lost its power.
-func (f *Fabric) fallSilent(nb *neighbor) {
+// orphan: one end of a session is dead.
+func (f *Fabric) orphan(nb *neighbor, leaves sessionState) {
 	s := nb.sess
 	switch {
 	case s == nil:
 	case s.state == up:
-		s.state = held
+		s.state = leaves
 		s.gen++
-		hold := Span{f.timing.Hold * 2 / 3, f.timing.Hold}
-		f.push(event{at: f.now + draw(f.rng, hold), kind: evHold, sess: s, gen: s.gen})
-	case s.state == held: // neither end is alive
+		keeps := Span{f.timing.Hold * 2 / 3, f.timing.Hold}
+		if leaves == stale {
+			keeps = Span{f.timing.Restart, f.timing.Restart}
+		}
+		f.push(event{at: f.now + draw(f.rng, keeps), kind: evHold, sess: s, gen: s.gen})
+	case s.orphaned(): // neither end is alive
 		f.close(s)
 	default:
 		f.drop(s)

@@ -30,6 +30,29 @@ func TestOnlyReflectorLosesPower(t *testing.T) {
 	c.complete()
 }
 
+// The BIRD of the only reflector ends: its neighbors have no session with it any more, and
+// keep its routes for the restart time.
+func TestOnlyReflectorCrashes(t *testing.T) {
+	c := newCluster(t, 9, 1, false)
+	c.withReflectors(true, false, 1)
+	c.f.ResetAccount(c.now, nil)
+	c.f.Crash(c.now, nodeName(1))
+	if got := c.f.Status(nodeName(2)); got.NumberEstablishedV4 != 0 || got.NumberNotEstablishedV4 != 1 || got.PeersV4[0].State == calico.StateEstablished {
+		t.Fatalf("a closed session must not look Established: %+v", got)
+	}
+	c.run(119 * time.Second)
+	if a := c.f.Account(); a.Ordinary.Pairs != 0 {
+		t.Fatalf("%d pairs lost before the restart time is over", a.Ordinary.Pairs)
+	}
+	c.run(2 * time.Second)
+	if a := c.f.Account(); a.Ordinary.Missing != 8*7 {
+		t.Fatalf("after the restart time: %+v, want all 56 pairs of the living lost", a)
+	}
+	c.f.Revive(c.now, nodeName(1))
+	c.run(5 * time.Second)
+	c.complete()
+}
+
 // What a dead reflector had passed on stays with its clients, but it passes
 // nothing new on.
 func TestDeadReflectorRelaysNothingNew(t *testing.T) {

@@ -6,7 +6,8 @@ const (
 	connecting  sessionState = iota
 	established              // feeding: the state says Established, no routes yet
 	up
-	held // one end has lost its power, the other keeps its routes until the hold time is over
+	held  // one end is dead, the other keeps its routes until the hold time is over
+	stale // one end is dead, its connection closed; the other keeps its routes for the restart time
 )
 
 // session is between two nodes, of one family. A session that cannot come up
@@ -23,7 +24,10 @@ type session struct {
 	begun  int64 // when both ends had it configured
 }
 
-func (s *session) carries() bool { return s.state == up || s.state == held }
+func (s *session) carries() bool { return s.state == up || s.orphaned() }
+
+// orphaned: one end is dead and the other keeps its routes.
+func (s *session) orphaned() bool { return s.state == held || s.state == stale }
 
 func (s *session) other(n *node) *node {
 	if s.a == n {
@@ -97,7 +101,7 @@ func (f *Fabric) consider(n *node, family int, nb *neighbor) {
 		return
 	}
 	if other.sess != nil {
-		if other.sess.state != held {
+		if !other.sess.orphaned() {
 			return
 		}
 		f.close(other.sess)
@@ -115,7 +119,7 @@ func (f *Fabric) consider(n *node, family int, nb *neighbor) {
 // can no longer succeed. False: it stays.
 func (f *Fabric) free(s *session, owner *node) bool {
 	switch {
-	case s.state == held && owner != s.a && owner != s.b:
+	case s.orphaned() && owner != s.a && owner != s.b:
 		f.close(s)
 	case s.state == connecting && !f.possible(s):
 		f.drop(s)

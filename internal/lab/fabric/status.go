@@ -33,11 +33,11 @@ func (f *Fabric) peerStatus(n *node, family int) (list []calico.PeerStatus, read
 				state = calico.StateIdle // waits for the lock
 			case s != nil:
 				since = s.since
-				if s.state != connecting {
+				if s.state != connecting && s.state != stale {
 					state = calico.StateEstablished
 				}
 			}
-			if p.same(holder) && nb.sess != nil && nb.sess.carries() {
+			if p.same(holder) && nb.sess != nil && nb.sess.carries() && nb.sess.state != stale {
 				ready++
 			} else {
 				not++

@@ -26,6 +26,9 @@ type Timing struct {
 	// that has fallen silent. Keepalives are sent every third of it, so the last
 	// one was heard up to a third of it before the power went.
 	Hold time.Duration
+	// Restart is for how long a node keeps the routes of a neighbor whose session has
+	// closed without a word: BGP's graceful restart.
+	Restart time.Duration
 }
 
 // DefaultTiming returns the measured figures.
@@ -38,6 +41,7 @@ func DefaultTiming() Timing {
 		Tail:         Span{5 * time.Second, 16 * time.Second},
 		Blip:         Span{200 * time.Millisecond, time.Second},
 		Hold:         240 * time.Second,
+		Restart:      120 * time.Second,
 	}
 }
 
