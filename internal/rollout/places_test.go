@@ -17,10 +17,12 @@ import (
 // TestOthersReports: CalicoNodeStatuses of somebody else's take places of ours, whether they
 // are there before or come later; and a rollout works with what is left.
 func TestOthersReports(t *testing.T) {
+	period := uint32(sessions.RestSeconds)
 	others := func(v *virtual, n int) {
 		for i := range n {
 			v.statuses = append(v.statuses, calico.CalicoNodeStatus{
-				ObjectMeta: metav1.ObjectMeta{Name: fmt.Sprintf("theirs-%d", i)}, Spec: calico.NodeStatusSpec{Node: v.nodes[i].Name},
+				ObjectMeta: metav1.ObjectMeta{Name: fmt.Sprintf("theirs-%d", i)},
+				Spec:       calico.NodeStatusSpec{Node: v.nodes[i].Name, UpdatePeriodSeconds: &period},
 			})
 		}
 	}
