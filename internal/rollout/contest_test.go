@@ -36,7 +36,7 @@ func TestReportDeletedForEver(t *testing.T) {
 	before := v.reflectors()
 	v.kill(before[1])
 	v.runFor(15 * time.Minute)
-	if !v.replaced(before) {
+	if !v.replaced(before, 1) {
 		t.Errorf("%s is not replaced; steps:\n%s", before[1], v.story())
 	}
 }

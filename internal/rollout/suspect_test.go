@@ -286,11 +286,11 @@ func TestProbeThatWasForgotten(t *testing.T) {
 		}
 	}
 	v.wedge(dead)
-	for !v.replaced(before) && v.now.Sub(died) < replacedWithin {
+	for !v.replaced(before, 1) && v.now.Sub(died) < replacedWithin {
 		v.passes()
 		v.advance()
 	}
-	if !v.replaced(before) {
+	if !v.replaced(before, 1) {
 		t.Fatalf("%s is not replaced: %v; steps:\n%s", dead, v.last.Status.Conditions, v.story())
 	}
 	v.runFor(10 * time.Minute)
