@@ -8,11 +8,11 @@ import (
 
 	corev1 "k8s.io/api/core/v1"
 	"k8s.io/apimachinery/pkg/api/meta"
-	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"tapetum.dev/tapetum/api/v1alpha1"
 	"tapetum.dev/tapetum/internal/calico"
+	"tapetum.dev/tapetum/internal/rollout"
 )
 
 // scenario is one thing that happens to the cluster, and what must come of it.
@@ -85,7 +85,7 @@ func (v *view) settled() string {
 	switch {
 	case status.ObservedGeneration != v.policy.Generation || ready == nil:
 		return "the controller has not looked at the policy yet"
-	case ready.Status != metav1.ConditionTrue:
+	case !rollout.AtRest(status.Conditions):
 		return "not Ready: " + ready.Message
 	case int(status.ReflectorCount) != len(v.reflectors):
 		return fmt.Sprintf("status says %d reflectors, the nodes %d", status.ReflectorCount, len(v.reflectors))

@@ -6,13 +6,13 @@ import (
 	"time"
 
 	corev1 "k8s.io/api/core/v1"
-	"k8s.io/apimachinery/pkg/api/meta"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"tapetum.dev/tapetum/api/v1alpha1"
 	"tapetum.dev/tapetum/internal/calico"
 	"tapetum.dev/tapetum/internal/inventory"
+	"tapetum.dev/tapetum/internal/rollout"
 )
 
 // managers of the writes that are not Tapetum's.
@@ -139,7 +139,7 @@ func (w *World) SetTopology(topology v1alpha1.Topology) {
 func (w *World) ready() bool {
 	policy := w.policy()
 	return policy != nil && policy.Status.ObservedGeneration == policy.Generation &&
-		meta.IsStatusConditionTrue(policy.Status.Conditions, v1alpha1.ConditionReady)
+		rollout.AtRest(policy.Status.Conditions)
 }
 
 func (w *World) conditions() string {

@@ -5,6 +5,7 @@ import (
 	"strings"
 	"time"
 
+	"k8s.io/apimachinery/pkg/api/meta"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	"tapetum.dev/tapetum/api/v1alpha1"
@@ -71,6 +72,13 @@ func (s *state) ready(step *Step, w *wait) metav1.Condition {
 		}
 	}
 	return c
+}
+
+// AtRest tells from the conditions of a status that nothing is left to do: Ready, or as
+// much of what was asked for as can be had.
+func AtRest(conditions []metav1.Condition) bool {
+	ready := meta.FindStatusCondition(conditions, v1alpha1.ConditionReady)
+	return ready != nil && (ready.Status == metav1.ConditionTrue || ready.Reason == ReasonPromiseBroken)
 }
 
 func (s *state) missingRoutes() string {

@@ -54,7 +54,7 @@ func (v *virtual) dropStatus(name string) {
 // replaced as far as clients have too few, and nothing else is written.
 func TestReplacementUnderContest(t *testing.T) {
 	v := settled(t, 61, 40, 3, 1)
-	contested, at := v.ordinaryNode(), metav1.NewTime(v.now)
+	contested, at := "node-0039", metav1.NewTime(v.now) // not one that is next
 	v.autoscaler.Status.Reverts = []v1alpha1.Revert{{Object: "Node/" + contested, Manager: "kubectl", Times: []metav1.Time{at, at, at}}}
 	v.runFor(time.Minute)
 	if got := v.reason(v1alpha1.ConditionDegraded); got != rollout.ReasonContested {

@@ -260,7 +260,7 @@ func (v *virtual) run(limit time.Duration) {
 	for v.now.Before(end) {
 		stepped := v.passes()
 		v.advance()
-		if stepped || !v.is(v1alpha1.ConditionReady) {
+		if stepped || !rollout.AtRest(v.autoscaler.Status.Conditions) {
 			quiet = 0
 			continue
 		}

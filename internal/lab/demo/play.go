@@ -13,6 +13,7 @@ import (
 	"tapetum.dev/tapetum/api/v1alpha1"
 	"tapetum.dev/tapetum/internal/lab"
 	"tapetum.dev/tapetum/internal/lab/standin"
+	"tapetum.dev/tapetum/internal/rollout"
 )
 
 const (
@@ -150,7 +151,7 @@ func (c *chapter) missing(v *view) string {
 			return text
 		}
 	}
-	if ready.Status != metav1.ConditionTrue || int(status.ReflectorCount) != reflectors {
+	if !rollout.AtRest(status.Conditions) || int(status.ReflectorCount) != reflectors {
 		return "not Ready: " + ready.Message
 	}
 	return calm(&v.state)
