@@ -161,6 +161,10 @@ func (t TagFilterSupport) On(node string) bool {
 	return t.Cluster && (t.Nodes == nil || t.Nodes[node])
 }
 
+// allows tells whether the node can be a reflector of Multi: where the cluster cannot
+// have the filter at all, any can.
+func (t TagFilterSupport) allows(node string) bool { return !t.Cluster || t.On(node) }
+
 // Problem is something a person must know of.
 type Problem struct {
 	Reason, Message string

@@ -248,40 +248,52 @@ func (q *quorumPlanner) lostZones(d *design) []int {
 	return out
 }
 
-// refuse says why no design fits.
-func (q *quorumPlanner) refuse() {
-	smallest, least, lean := 0, 0, ""
-	anyMeets, enough := false, 0
-	for i := range designs() {
-		d := &designs()[i]
-		if d.meet > q.failures && d.block <= q.paths && smallest == 0 {
-			smallest = d.points
-		}
-		if !q.meets(d) {
-			continue
-		}
-		anyMeets = true
-		if enough == 0 && q.fits(d, q.plan.Nodes) && d.points >= q.floor() {
-			enough = d.points
-		}
-		if sessions := d.points - 1 + (q.plan.Nodes*d.block+d.points-1)/d.points; lean == "" || sessions < least {
-			least, lean = sessions, fmt.Sprintf("%d reflectors in blocks of %d", d.points, d.block)
+// reach is which designs there are for a policy, by number of points; 0: none.
+type reach struct {
+	// smallest keeps to the limits but those of scaling; any to these too; enough also to
+	// the limit of sessions, and is as many as scaling asks for.
+	smallest, any, enough int
+	// least sessions of a reflector of those that keep to all other limits, and with which.
+	least int
+	lean  string
+}
+
+func (q *quorumPlanner) reach() reach {
+	var r reach
+	first := func(at *int, d *design, fits bool) {
+		if *at == 0 && fits {
+			*at = d.points
 		}
 	}
+	for i := range designs() {
+		d := &designs()[i]
+		first(&r.smallest, d, d.meet > q.failures && d.block <= q.paths)
+		first(&r.any, d, q.meets(d))
+		first(&r.enough, d, q.fits(d, q.plan.Nodes) && d.points >= q.floor())
+		if sessions := designSessions(d, q.plan.Nodes); q.meets(d) && (r.lean == "" || sessions < r.least) {
+			r.least, r.lean = sessions, fmt.Sprintf("%d reflectors in blocks of %d", d.points, d.block)
+		}
+	}
+	return r
+}
+
+// refuse says why no design fits.
+func (q *quorumPlanner) refuse() {
+	r := q.reach()
 	scaling := q.request.Spec.Scaling
 	switch {
-	case smallest == 0:
+	case r.smallest == 0:
 		q.plan.problem(ReasonLimitExceeded,
 			"topology Quorum: no block design survives %d failures with at most %d paths a route; lower limits.reflectorFailures or raise limits.pathsPerRoute; what stands stays",
 			q.failures, q.paths)
-	case !anyMeets:
+	case r.any == 0:
 		q.plan.problem(ReasonLimitExceeded,
 			"topology Quorum: no block design that survives %d failures has %d to %d route reflectors (scaling.min, scaling.max); the smallest has %d; what stands stays",
-			q.failures, scaling.Min, scaling.Max, smallest)
-	case least > q.sessions:
+			q.failures, scaling.Min, scaling.Max, r.smallest)
+	case r.least > q.sessions:
 		q.plan.problem(ReasonLimitExceeded,
 			"topology Quorum: %d nodes need %d sessions a route reflector with the widest block design in reach (%s), limits.sessionsPerReflector allows %d; use Multi or Hierarchy, or raise scaling.max or the limit; what stands stays",
-			q.plan.Nodes, least, lean, q.sessions)
+			q.plan.Nodes, r.least, r.lean, q.sessions)
 	case q.over != nil:
 		q.plan.problem(ReasonLimitExceeded,
 			"topology Quorum: %d nodes, uneven over the zones, need %d sessions a route reflector with the widest block design in reach (%d reflectors in blocks of %d), limits.sessionsPerReflector allows %d; use Multi or Hierarchy, or raise the limit; what stands stays",
@@ -289,7 +301,7 @@ func (q *quorumPlanner) refuse() {
 	default:
 		q.plan.problem(ReasonTooFewEligible,
 			"topology Quorum: only %d %s can be route reflectors%s, and the smallest block design that keeps to the limits and has the %d that spec.scaling asks for has %d; what stands stays",
-			q.able, some(q.able, "node", "nodes"), q.others(), q.want, enough)
+			q.able, some(q.able, "node", "nodes"), q.others(), q.want, r.enough)
 	}
 }
 

@@ -67,7 +67,7 @@ func survey(request Request, f *field) counts {
 			rack := racks[name]
 			rack.able++
 			racks[name] = rack
-			if !request.TagFilter.Cluster || request.TagFilter.On(group[i].node.Name) {
+			if request.TagFilter.allows(group[i].node.Name) {
 				zone.filtering++
 				c.filtering++
 			}
