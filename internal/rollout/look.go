@@ -64,27 +64,37 @@ func (s *state) giveUp(forThe string) *verdict {
 
 // spare deletes the report that is needed least; anyway: also where each is needed.
 func (s *state) spare(why string, anyway bool) *verdict {
-	living := s.living()
-	for i := range s.asked {
-		if status := &s.asked[i]; s.fails[status.Spec.Node] != "" && s.reports[status.Spec.Node] == status {
-			continue // it shows that the node does not answer
-		} else if !slices.Contains(living, status.Spec.Node) || s.reports[status.Spec.Node] != status {
-			return s.dropReport(status, why)
-		}
+	if status := s.needless(); status != nil {
+		return s.dropReport(status, why)
 	}
-	for _, name := range slices.Backward(living) {
-		status := s.reports[name]
-		if _, wanted := s.wanted[name]; status == nil || wanted || slices.Contains(s.suspects, name) || !s.remembered(name) {
+	left := slices.DeleteFunc(s.living(), func(name string) bool {
+		return s.reports[name] == nil || slices.Contains(s.suspects, name)
+	})
+	slices.Reverse(left) // the newest first
+	for _, name := range left {
+		if _, wanted := s.wanted[name]; wanted || !s.remembered(name) {
 			continue
 		}
 		s.clocks[clockSeen+name] = s.shows(name)
 		s.leaveOpen(name)
-		return s.dropReport(status, why)
+		return s.dropReport(s.reports[name], why)
 	}
-	for _, name := range slices.Backward(living) {
-		if status := s.reports[name]; anyway && status != nil && !slices.Contains(s.suspects, name) {
-			delete(s.clocks, clockSeen+name)
-			return s.dropReport(status, why)
+	if !anyway || len(left) == 0 {
+		return nil
+	}
+	delete(s.clocks, clockSeen+left[0])
+	return s.dropReport(s.reports[left[0]], why)
+}
+
+// needless is a report of a node that is no reflector, or none that works; nil: there is
+// none. One that shows that its node does not answer is needed.
+func (s *state) needless() *calico.CalicoNodeStatus {
+	living := s.living()
+	for i := range s.asked {
+		status := &s.asked[i]
+		counts := s.reports[status.Spec.Node] == status
+		if !counts || !slices.Contains(living, status.Spec.Node) && s.fails[status.Spec.Node] == "" {
+			return status
 		}
 	}
 	return nil
