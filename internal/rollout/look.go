@@ -83,6 +83,7 @@ func (s *state) spare(why string, anyway bool) *verdict {
 		return nil
 	}
 	delete(s.clocks, clockSeen+left[0])
+	s.clocks[clockGivenUp+left[0]] = s.in.Now
 	return s.dropReport(s.reports[left[0]], why)
 }
 

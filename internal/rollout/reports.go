@@ -116,7 +116,8 @@ func (s *state) subtractiveAhead() bool {
 // have not given it up ourselves, for the sake of another's or to ask by another object:
 // then there was one, and somebody removed it.
 func (s *state) hadReport(name string) bool {
-	if _, gaveUp := s.seenAt(name, anyAge); gaveUp || s.probedObject(sessions.Name(name)) || s.probedObject(sessions.OtherName(name)) {
+	_, seen := s.seenAt(name, anyAge)
+	if _, gaveUp := s.clocks[clockGivenUp+name]; seen || gaveUp || s.probedObject(sessions.Name(name)) || s.probedObject(sessions.OtherName(name)) {
 		return false
 	}
 	return slices.ContainsFunc(s.in.Autoscaler.Status.Reflectors, func(last v1alpha1.ReflectorStatus) bool {

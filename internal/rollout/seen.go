@@ -15,6 +15,9 @@ const (
 	// clockSeen plus a reflector: when its report, which was given up since for the
 	// sake of another's, last showed all its sessions up.
 	clockSeen = "Seen/"
+	// clockGivenUp plus a reflector: when its report was given up though it did not show
+	// all sessions up.
+	clockGivenUp = "GivenUp/"
 	// clockTouched plus a node: when a step last made its sessions restart. A report
 	// that is older shows them up though they are not.
 	clockTouched = "Touched/"
@@ -43,6 +46,9 @@ func (s *state) recallSeen() {
 			if node, is := strings.CutPrefix(name, prefix); is && s.nodes[node] != nil {
 				s.clocks[name] = at
 			}
+		}
+		if node, is := strings.CutPrefix(name, clockGivenUp); is && s.nodes[node] != nil && s.reports[node] == nil {
+			s.clocks[name] = at
 		}
 	}
 }
