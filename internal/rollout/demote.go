@@ -91,6 +91,9 @@ func (s *state) demoteLost(name string) *verdict {
 		}
 		return s.demoteLiving(name)
 	}
+	if s.turns() {
+		s.since(clockGone + name) // with its pins go those who see that
+	}
 	if v := s.patientGate(before); v != nil {
 		return v
 	}

@@ -26,7 +26,8 @@ const (
 	// at that moment.
 	clockAsked = "Asked/"
 	clockShown = "Shown/"
-	// clockGone plus a node: since when gates go on without it.
+	// clockGone plus a node: since when gates go on without it, or it has been a lost
+	// reflector that nobody sees.
 	clockGone = "Gone/"
 
 	// seenFor is for how long what was seen once is proof that it still is so.

@@ -206,14 +206,15 @@ func (s *state) living() []string {
 
 // seenBySomeone tells whether any living reflector other than the node itself has
 // a session with it Established. While reflectors are looked at in turns, and none of
-// those that should see it reports, one may.
+// those that should see it reports, one may; unless nobody did while they reported.
 func (s *state) seenBySomeone(name string) bool {
 	node := s.nodes[name]
 	if node == nil {
 		return false
 	}
 	if s.turns() && s.spec.Rollout.Gate != v1alpha1.GateDelay && len(s.watchers(name)) == 0 {
-		return true
+		_, unseen := s.keep(clockGone + name)
+		return !unseen
 	}
 	for _, reflector := range s.living() {
 		view := s.views[reflector]
