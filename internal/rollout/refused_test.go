@@ -116,12 +116,10 @@ func TestReadyKeepsThePromise(t *testing.T) {
 		says string
 	}{
 		"sessions": {func(v *virtual) { v.add(8, 3) }, "limits.sessionsPerReflector allows 15"},
-		"paths": {func(v *virtual) {
-			v.set(func(s *v1alpha1.RouteReflectorAutoscalerSpec) { s.Scaling.Min, s.Limits.PathsPerRoute = 1, 1 })
-			for i := range v.nodes {
-				v.nodes[i].Unschedulable = v.nodes[i].ClusterID == ""
-			}
-		}, "limits.pathsPerRoute allows 1"},
+		"any zone": {func(v *virtual) {
+			v.set(to(v1alpha1.TopologyQuorum), grouped, func(s *v1alpha1.RouteReflectorAutoscalerSpec) { s.Scaling.Max = 9 })
+			v.run(30 * time.Minute)
+		}, "the loss of one zone would cost routes"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			v := settled(t, 73, 12, 3, 1, func(s *v1alpha1.RouteReflectorAutoscalerSpec) { s.Limits.SessionsPerReflector = 15 })
