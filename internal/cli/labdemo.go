@@ -69,13 +69,8 @@ func (f *demoFlags) play(cmd *cobra.Command, name string, story func(context.Con
 	if err := f.checkStory(); err != nil {
 		return err
 	}
-	if dir == "" {
-		if dir, err = os.MkdirTemp("", "tapetum-"+name+"-"); err != nil {
-			return err
-		}
-		if dir, err = filepath.Abs(dir); err != nil { // $TMPDIR may be relative
-			return err
-		}
+	if dir, err = storyFolder(dir, name); err != nil {
+		return err
 	}
 	ctx, release, err := claim(cmd.Context(), dir)
 	if err != nil {
@@ -100,6 +95,18 @@ func (f *demoFlags) play(cmd *cobra.Command, name string, story func(context.Con
 		return &exitError{code: exitUnusable, err: fmt.Errorf("the %s was interrupted; everything is cleaned up", name)}
 	}
 	return err
+}
+
+// storyFolder makes a temporary folder where none is asked for.
+func storyFolder(dir, name string) (string, error) {
+	if dir != "" {
+		return dir, nil
+	}
+	dir, err := os.MkdirTemp("", "tapetum-"+name+"-")
+	if err != nil {
+		return "", err
+	}
+	return filepath.Abs(dir) // $TMPDIR may be relative
 }
 
 // checkStory refuses what would come to nothing only after minutes.

@@ -68,7 +68,7 @@ func TestLabEndsInOrder(t *testing.T) {
 		}
 		time.Sleep(20 * time.Millisecond) // the signals would come as one
 	}
-	<-ended
+	_ = <-ended // the exit code tells, below
 	// The last signal may have come when all was done and only the exit left.
 	if code := cmd.ProcessState.ExitCode(); code > 0 {
 		t.Errorf("exit code %d\n%s", code, said())

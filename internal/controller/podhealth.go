@@ -63,14 +63,7 @@ func (w *podWatch) observe(key string, pod *corev1.Pod) {
 func (w *podWatch) take(key string, pod *corev1.Pod) (changed, leaves bool) {
 	ready, restarts := agentReady(pod)
 	uid, leaving := string(pod.UID), pod.DeletionTimestamp != nil
-	health, known := w.nodes[pod.Spec.NodeName]
-	if !known {
-		health = &podHealth{uid: uid, restarts: restarts}
-		w.nodes[pod.Spec.NodeName] = health
-		if !ready && !wasReady(pod) {
-			health.started = w.now() // perhaps only just now
-		}
-	}
+	health := w.healthOf(pod)
 	w.where[key] = pod.Spec.NodeName
 	if leaving && uid != health.uid {
 		return false, false // another has taken its place
@@ -82,6 +75,21 @@ func (w *podWatch) take(key string, pod *corev1.Pod) (changed, leaves bool) {
 	before := health.disrupted
 	health.disrupted = leaving || isDisrupted(pod)
 	return w.set(health, ready && !leaving), health.disrupted != before
+}
+
+// healthOf is what is known of the pod's node, perhaps nothing until now.
+func (w *podWatch) healthOf(pod *corev1.Pod) *podHealth {
+	health, known := w.nodes[pod.Spec.NodeName]
+	if known {
+		return health
+	}
+	ready, restarts := agentReady(pod)
+	health = &podHealth{uid: string(pod.UID), restarts: restarts}
+	if !ready && !wasReady(pod) {
+		health.started = w.now() // perhaps only just now
+	}
+	w.nodes[pod.Spec.NodeName] = health
+	return health
 }
 
 // first: this restart is the one that has taken its sessions. Neighbors keep routes from

@@ -64,7 +64,7 @@ func TestContest(t *testing.T) {
 				}
 			}
 			fights := true
-			right, _ := w.store.get(test.kind, object).(client.Object)
+			right := w.store.get(test.kind, object)
 			undo := test.undo(object)
 			w.blameHand()
 			undone := 0

@@ -232,7 +232,7 @@ func checkFailure(t *testing.T, c *Cluster) {
 		t.Fatalf("a storm of half hit %d of 12 nodes", len(hit))
 	}
 	// It may be over before anybody looks: what it leaves behind are times.
-	await(t, c, "storm and calm", func(s *State) bool {
+	await(t, c, "storm and calm", func(*State) bool {
 		now := readySince(t, c)
 		return !slices.ContainsFunc(hit, func(name string) bool { return !now[name].After(since[name]) })
 	})

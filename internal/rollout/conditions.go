@@ -129,11 +129,7 @@ func (s *state) troubles(w *wait, since time.Time, timedOut bool) []trouble {
 	}
 	out = append(out, s.brakeTroubles(w)...)
 	out = append(out, s.reportTroubles()...)
-	if len(s.unaskable) > 0 {
-		out = append(out, trouble{ReasonNotAsked, fmt.Sprintf(
-			"%s may be dead and cannot be asked: there may be no more than %s (CalicoNodeStatus), and all are of others that may be dead; look at these first",
-			names(s.unaskable), plural(s.mostReports(), "report"))})
-	}
+	out = append(out, s.unaskableTroubles()...)
 	if s.refused() {
 		out = append(out, trouble{ReasonDeletionRefused, fmt.Sprintf(
 			"deletion refused: %d nodes are more than the mesh takes (spec.meshUpTo %d); raise meshUpTo, or annotate with %s=true to leave everything as it is",
@@ -156,6 +152,15 @@ func (s *state) troubles(w *wait, since time.Time, timedOut bool) []trouble {
 		}
 	}
 	return out
+}
+
+func (s *state) unaskableTroubles() []trouble {
+	if len(s.unaskable) == 0 {
+		return nil
+	}
+	return []trouble{{ReasonNotAsked, fmt.Sprintf(
+		"%s may be dead and cannot be asked: there may be no more than %s (CalicoNodeStatus), and all are of others that may be dead; look at these first",
+		names(s.unaskable), plural(s.mostReports(), "report"))}}
 }
 
 func (s *state) asTroubles(unproved bool) []trouble {

@@ -18,7 +18,8 @@ import (
 func (s *state) pinnable() []string {
 	many := s.manySuspects()
 	return slices.DeleteFunc(slices.Clone(s.standing.Reflectors), func(name string) bool {
-		return s.tier(name) != topology.TierCore || s.lost(name) && !(many && s.fails[name] != "" && s.nodes[name].Ready)
+		doubted := many && s.fails[name] != "" && s.nodes[name].Ready
+		return s.tier(name) != topology.TierCore || s.lost(name) && !doubted
 	})
 }
 
