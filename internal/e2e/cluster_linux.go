@@ -35,7 +35,7 @@ type cluster struct {
 	mu      sync.Mutex // guards all below
 	latest  *birdconf.Input
 	roles   map[string]string // cluster IDs and tiers in the API
-	changed map[string]bool   // nodes whose role has changed since the last forgetChanges
+	changed map[string]int    // how often the role of a node has changed since the last forgetChanges
 }
 
 // startCluster boots all nodes and waits until their mesh is up.
@@ -43,7 +43,7 @@ func startCluster(ctx context.Context, o Options, progress func(string)) (*clust
 	if err := o.check(); err != nil {
 		return nil, err
 	}
-	c := &cluster{options: o, roles: map[string]string{}, changed: map[string]bool{}}
+	c := &cluster{options: o, roles: map[string]string{}, changed: map[string]int{}}
 	var life context.Context
 	life, c.end = context.WithCancel(context.WithoutCancel(ctx))
 	defer context.AfterFunc(ctx, c.end)() // ends early what is being started; later, stop does

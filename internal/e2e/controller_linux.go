@@ -16,7 +16,6 @@ import (
 // Actions of steps that are looked at.
 const (
 	actionSetRole    = "SetRole"
-	actionClearRole  = "ClearRole"
 	actionCreatePeer = "CreatePeer"
 )
 

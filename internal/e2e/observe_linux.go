@@ -135,27 +135,29 @@ func (c *cluster) noteRoles(in *birdconf.Input) {
 		n := &in.Nodes[i]
 		role := n.ClusterID + " " + n.Labels[v1alpha1.ReflectorLabel]
 		if before, known := c.roles[n.Name]; known && before != role {
-			c.changed[n.Name] = true
+			c.changed[n.Name]++
 		}
 		c.roles[n.Name] = role
 	}
 }
 
-// forgetChanges begins a new account of role changes; changes returns it.
+// forgetChanges begins a new account of role changes; changes returns whose there were,
+// and how many.
 func (c *cluster) forgetChanges() {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	clear(c.changed)
 }
 
-func (c *cluster) changes() map[string]bool {
+func (c *cluster) changes() (of map[string]bool, n int) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	out := make(map[string]bool, len(c.changed))
-	for name := range c.changed {
-		out[name] = true
+	of = make(map[string]bool, len(c.changed))
+	for name, times := range c.changed {
+		of[name] = true
+		n += times
 	}
-	return out
+	return of, n
 }
 
 // await polls until nothing is missing.

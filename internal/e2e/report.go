@@ -32,8 +32,8 @@ type Result struct {
 	// ReplacementRole and Replacement are the seconds after which another node had
 	// the role of one that failed, and its sessions; 0: none was needed.
 	ReplacementRole, Replacement float64 `json:"-"`
-	// Steps of the controller, RoleChanges among them, and Seconds from the
-	// beginning until all was as it should be.
+	// Steps of the controller; RoleChanges, how often a node got, lost or changed its tier
+	// or cluster ID; and Seconds from the beginning until all was as it should be.
 	Steps       int     `json:"steps"`
 	RoleChanges int     `json:"roleChanges"`
 	Seconds     float64 `json:"-"`

@@ -23,14 +23,13 @@ type watch struct {
 	scenario *scenario
 	begun    time.Time
 
-	steps       []time.Time // when each was written
-	roleChanges int
-	successor   successor
-	stepped     bool // onStep need not be told any more
-	done        bool // what happens has happened
-	looked      time.Time
-	missing     string    // when it was looked last
-	good        time.Time // nothing has been missing since
+	steps     []time.Time // when each was written
+	successor successor
+	stepped   bool // onStep need not be told any more
+	done      bool // what happens has happened
+	looked    time.Time
+	missing   string    // when it was looked last
+	good      time.Time // nothing has been missing since
 }
 
 // follow returns when what happens has happened, all is as wanted, and has been for
@@ -71,9 +70,6 @@ func (w *watch) read(ctx context.Context) error {
 	}
 	for _, s := range written {
 		w.steps = append(w.steps, s.Time)
-		if s.Action == actionSetRole || s.Action == actionClearRole {
-			w.roleChanges++
-		}
 		if w.scenario.replaced {
 			w.successor.note(&s, w.begun)
 		}
@@ -136,11 +132,12 @@ func (w *watch) lacks(ctx context.Context) (string, error) {
 // sum adds up what the scenario cost.
 func (w *watch) sum() Result {
 	now := time.Now()
-	who := sides{owners: w.cluster.lan.owners, changing: w.cluster.changes(), outages: w.cluster.lan.allOutages()}
+	changing, changes := w.cluster.changes()
+	who := sides{owners: w.cluster.lan.owners, changing: changing, outages: w.cluster.lan.allOutages()}
 	a := add(w.cluster.lan.ledger.since(w.begun), &who, w.begun, now)
 	a.watched = watched(w.cluster.lan.ledger.pairs(), &who, w.begun, now)
 	result := newResult(w.scenario.name, &a)
-	result.Steps, result.RoleChanges = len(w.steps), w.roleChanges
+	result.Steps, result.RoleChanges = len(w.steps), changes
 	if killed := w.killed.Load(); killed != nil {
 		result.StepsBeforeKill = len(slices.DeleteFunc(slices.Clone(w.steps), killed.Before))
 	}
