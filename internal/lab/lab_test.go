@@ -360,7 +360,7 @@ func TestOptionsAreChecked(t *testing.T) {
 		"API group":       func(o *Options) { o.Group = v1alpha1.GroupVersion },
 	} {
 		o := DefaultOptions()
-		o.Dir = "somewhere"
+		o.Dir = filepath.Join(t.TempDir(), "somewhere")
 		spoil(&o)
 		if _, err := Start(t.Context(), o); err == nil || !strings.Contains(err.Error(), name) {
 			t.Errorf("%s: %v", name, err)
