@@ -50,9 +50,9 @@ func (s *state) probeOne(name string) *verdict {
 			s.wakeAt(s.since(clockProbed + object).Add(answerWithin))
 			return nil
 		}
-		changed := status.DeepCopy()
-		changed.Spec = want.Spec
-		step.Action, step.NodeStatus = PatchStatus, changed
+		step.asksBy(status)
+	case s.askedBy(object) != nil:
+		step.asksBy(s.askedBy(object)) // it is there, but somebody made it ask nothing
 	case len(s.asked) < s.mostReports():
 	case status != nil:
 		drop := s.dropReport(status, why)
@@ -80,6 +80,13 @@ func (s *state) doubted() []string {
 func (s *state) hasAnswered(name string) bool {
 	status := s.reports[name]
 	return status != nil && status.Name == s.probedBy(name) && answered(status)
+}
+
+// asksBy turns the creation of an object into a change of one that is there.
+func (step *Step) asksBy(status *calico.CalicoNodeStatus) {
+	changed := status.DeepCopy()
+	changed.Spec = step.NodeStatus.Spec
+	step.Action, step.NodeStatus = PatchStatus, changed
 }
 
 // probedBy is the object by which it has been asked; "": it has not.

@@ -85,16 +85,25 @@ func (s *state) mendReport(name string) *verdict {
 		return nil
 	}
 	want := sessions.New(name)
-	i := slices.IndexFunc(s.asked, func(status calico.CalicoNodeStatus) bool { return status.Name == want.Name })
-	if i < 0 {
+	status := s.askedBy(want.Name)
+	if status == nil {
 		return nil
 	}
-	mended := s.asked[i].DeepCopy()
+	mended := status.DeepCopy()
 	mended.Spec = want.Spec
 	return take(&Step{
 		Action: PatchStatus, Object: reportObject(want), NodeStatus: mended, Repair: true,
 		Why: "somebody edited what " + name + " reports",
 	})
+}
+
+// askedBy is our object of that name, whether it asks for anything or not; nil: there is none.
+func (s *state) askedBy(object string) *calico.CalicoNodeStatus {
+	i := slices.IndexFunc(s.asked, func(status calico.CalicoNodeStatus) bool { return status.Name == object })
+	if i < 0 {
+		return nil
+	}
+	return &s.asked[i]
 }
 
 // subtractiveAhead: something will be taken away once sessions have been seen, so that

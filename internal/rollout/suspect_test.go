@@ -11,6 +11,7 @@ import (
 	"tapetum.dev/tapetum/internal/calico"
 	"tapetum.dev/tapetum/internal/inventory"
 	"tapetum.dev/tapetum/internal/rollout"
+	"tapetum.dev/tapetum/internal/sessions"
 )
 
 // replacedWithin is by when the replacement of a dead reflector must work: BGP's hold
@@ -306,5 +307,40 @@ func TestProbeThatWasForgotten(t *testing.T) {
 	v.noLoss()
 	if slices.Contains(v.reflectors(), dead) {
 		t.Errorf("%s still has the role; steps:\n%s", dead, v.story())
+	}
+}
+
+// TestSuspectWhoseReportIsOff: somebody makes the report of a suspect ask nothing. It is put
+// back, not created a second time, which the API server would refuse for ever.
+func TestSuspectWhoseReportIsOff(t *testing.T) {
+	v := standsIn(t, 152, 40, 3, v1alpha1.TopologyMulti)
+	suspect := v.reflectors()[1]
+	v.mislead = func(vitals map[string]rollout.Vital) {
+		vitals[suspect] = rollout.Vital{Heartbeat: v.now.Add(-time.Minute)}
+	}
+	v.runFor(time.Minute)
+	never := uint32(0)
+	for i := range v.statuses {
+		if v.statuses[i].Spec.Node == suspect {
+			v.statuses[i].Spec.UpdatePeriodSeconds = &never
+		}
+	}
+	v.reset()
+	v.runFor(time.Minute)
+	names := map[string]int{}
+	asks := 0
+	for i := range v.statuses {
+		names[v.statuses[i].Name]++
+		if v.statuses[i].Spec.Node == suspect && sessions.Asks(&v.statuses[i]) {
+			asks++
+		}
+	}
+	for name, n := range names {
+		if n > 1 {
+			t.Errorf("%d objects of the name %s; steps:\n%s", n, name, v.story())
+		}
+	}
+	if asks != 1 || v.count()[rollout.SetRole]+v.count()[rollout.ClearRole] > 0 {
+		t.Errorf("%d reports of %s; steps:\n%s", asks, suspect, v.story())
 	}
 }
