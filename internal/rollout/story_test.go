@@ -353,7 +353,8 @@ func TestGateHoldsOnTimeout(t *testing.T) {
 	if v.last.Status.Mesh != v1alpha1.MeshOn {
 		t.Errorf("the mesh is off though %s has no session; steps:\n%s", mute, v.story())
 	}
-	if v.reason(v1alpha1.ConditionDegraded) != rollout.ReasonSessionTimeout {
+	// What would be taken away is not proved without its session, and the message says so.
+	if v.reason(v1alpha1.ConditionDegraded) != rollout.ReasonNotProved {
 		t.Errorf("Degraded reason %q", v.reason(v1alpha1.ConditionDegraded))
 	}
 	for _, c := range v.autoscaler.Status.Conditions {

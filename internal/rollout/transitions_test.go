@@ -158,6 +158,11 @@ func TestRefusedHalfway(t *testing.T) {
 			break // the change was over
 		}
 		if v.is(v1alpha1.ConditionReady) {
+			t.Errorf("Ready under a policy that is refused, with %v", stand)
+		}
+		v.reset()
+		v.runFor(30 * time.Second)
+		if len(v.writes()) == 0 {
 			rested++
 		}
 		if got := v.last.Status.Topology; got != v1alpha1.TopologySingle {
