@@ -71,12 +71,16 @@ func (s *state) spare(why string, anyway bool) *verdict {
 		return s.reports[name] == nil || slices.Contains(s.suspects, name)
 	})
 	slices.Reverse(left) // the newest first
+	var doubted []string
+	if anyway {
+		doubted = s.doubted()
+	}
 	for _, name := range left {
-		if _, wanted := s.wanted[name]; wanted || !s.remembered(name) {
+		if _, wanted := s.wanted[name]; wanted || !s.remembered(name, doubted) {
 			continue
 		}
 		s.clocks[clockSeen+name] = s.shows(name)
-		s.leaveOpen(name)
+		s.leaveOpen(name, doubted)
 		return s.dropReport(s.reports[name], why)
 	}
 	if !anyway || len(left) == 0 {
@@ -103,8 +107,8 @@ func (s *state) needless() *calico.CalicoNodeStatus {
 
 // leaveOpen: what is remembered of a reflector says nothing of its sessions with suspects.
 // Whether these are up only their own reports will tell.
-func (s *state) leaveOpen(name string) {
-	for _, suspect := range s.doubted() {
+func (s *state) leaveOpen(name string, doubted []string) {
+	for _, suspect := range doubted {
 		to := func(session bgp.Session) bool { return session.Remote == suspect }
 		if slices.ContainsFunc(s.expected[name], to) {
 			s.clocks[clockTouched+suspect] = s.in.Now
@@ -115,10 +119,10 @@ func (s *state) leaveOpen(name string) {
 // remembered tells whether a report shows all sessions up, and what would be remembered of
 // it says as much. It does not where something has changed since the moment of which the
 // report tells for sure: the reflector would have to be looked at again at once. Sessions
-// with those that may be dead are left out: else a dead one that does not report could never
-// be asked, because all others lack their session with it.
-func (s *state) remembered(name string) bool {
-	doubted := s.doubted()
+// with those that are doubted are left out where one of them is to be asked: else a dead one
+// that does not report never could be, because all others lack their session with it. For
+// anybody else the place would be taken again at once, to look for these sessions.
+func (s *state) remembered(name string, doubted []string) bool {
 	if u := s.unseenOf(name, seenFor, doubted...); u.any() {
 		return false
 	}

@@ -55,8 +55,16 @@ func (s *state) recallSeen() {
 }
 
 // turns: there are more reflectors than there may be reports, so they are looked at
-// in turns.
-func (s *state) turns() bool { return len(s.living()) > s.mostReports() }
+// in turns. Reports that show that their node does not answer keep their places.
+func (s *state) turns() bool {
+	kept := 0
+	for node := range s.reports {
+		if s.fails[node] != "" {
+			kept++
+		}
+	}
+	return len(s.living())+kept > s.mostReports()
+}
 
 // mostReports is how many reports there may be of ours. Somebody else's CalicoNodeStatuses
 // go to every node like ours, and take places; one is left in any case.
