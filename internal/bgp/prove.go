@@ -57,11 +57,11 @@ type Proof struct {
 	// sessions connect which are seen up and survive. LostAfter are pairs connected
 	// before and not after, as configured.
 	LostDuring, LostAfter Loss
-	// MarginBefore and MarginAfter are how many reflectors may fail, whichever they
-	// are, without a pair of ordinary nodes lost; counted up to the limit, -1 where
-	// a pair has no route already. Before is only looked at where after is below the
-	// limit, and is the limit otherwise.
-	MarginBefore, MarginAfter int
+	// MarginAfter is how many reflectors may fail, whichever they are, without a pair
+	// of ordinary nodes lost; counted up to the limit, -1 where a pair has no route
+	// already. Weakens tells whether it was more for any pair before.
+	MarginAfter int
+	Weakens     Weakening
 	// HomesBefore and HomesAfter are the fewest living reflectors that an ordinary
 	// node which is none has a session with.
 	HomesBefore, HomesAfter int
@@ -84,10 +84,7 @@ func Prove(before, after Input, seen Observed, changing map[string]bool, limits 
 	p.Restarts, p.RestartCount = s.restarts()
 	p.LostDuring = s.lostDuring()
 	p.LostAfter = s.lostAfter()
-	p.MarginAfter = s.net[1].margin(s.living[1], s.ordinary, limit.ReflectorFailures)
-	if p.MarginBefore = limit.ReflectorFailures; p.MarginAfter < p.MarginBefore {
-		p.MarginBefore = s.net[0].margin(s.living[0], s.ordinary, limit.ReflectorFailures)
-	}
+	p.MarginAfter, p.Weakens = s.weakens(limit.ReflectorFailures)
 	p.HomesBefore, p.HomesAfter = s.homes(0), s.homes(1)
 	if limit.PathsOnTheWay == 0 {
 		limit.PathsOnTheWay = limit.PathsPerRoute
@@ -107,8 +104,8 @@ func (p *Proof) judge(limit Limits) string {
 		return "while sessions restart, " + example(p.LostDuring) + " would lose the route"
 	case p.LostAfter.Count > 0:
 		return "afterwards " + example(p.LostAfter) + " would have no route"
-	case p.MarginAfter < min(limit.ReflectorFailures, p.MarginBefore):
-		return "afterwards only " + strconv.Itoa(max(p.MarginAfter, 0)) + " reflectors could fail without a pair of nodes losing its route"
+	case p.Weakens.Reflectors > 0:
+		return "afterwards " + p.Weakens.String()
 	case p.PathsAfter.more(p.PathsBefore) && p.PathsAfter.beyond(limit.PathsPerRoute):
 		return tooManyPaths(p.PathsAfter, "", limit.PathsPerRoute)
 	case p.PathsOnTheWay.more(p.PathsBefore) && p.PathsOnTheWay.beyond(limit.PathsOnTheWay):

@@ -258,7 +258,53 @@ func TestProofAgreesWithNaiveModel(t *testing.T) {
 			t.Fatalf("lost after: %v, naive model: %v", p.LostAfter, lost)
 		}
 		compareDuring(t, s, p.LostDuring)
+		compareWeakened(t, s, p.Weakens)
 	})
+}
+
+// compareWeakened tries the loss of each one reflector, before and after.
+func compareWeakened(t *rapid.T, s *naiveStep, got Weakening) {
+	before, ok := s.weak(s.before)
+	after, fine := s.weak(s.after)
+	if !ok || !fine {
+		return
+	}
+	want := map[Pair]bool{}
+	for pair := range after {
+		if !before[pair] {
+			want[pair.Pair] = true
+		}
+	}
+	if got.Pairs.Count != len(want) || got.Reflectors > 1 || got.Reflectors == 1 != (len(want) > 0) {
+		t.Fatalf("weakened: %+v, naive model: %v", got, want)
+	}
+}
+
+// weak are the pairs without a route, or without one when some reflector is lost.
+func (s *naiveStep) weak(n *naive) (map[familyPair]bool, bool) {
+	weak := map[familyPair]bool{}
+	for _, lost := range append([]string{""}, n.names...) {
+		if lost != "" && (n.nodes[lost].cluster == "" || s.seen.Down[lost]) {
+			continue
+		}
+		sessions := slices.DeleteFunc(n.sessions(), func(x naiveSession) bool { return x.from == lost || x.to == lost })
+		connected, ok := s.connected(n, sessions)
+		if !ok {
+			return nil, false
+		}
+		for _, origin := range n.names {
+			for _, holder := range n.names {
+				for f := range 2 {
+					pair := familyPair{f, Pair{holder, origin}}
+					if origin != holder && origin != lost && holder != lost && s.ordinary(origin) && s.ordinary(holder) &&
+						n.nodes[origin].addr[f].IsValid() && n.nodes[holder].addr[f].IsValid() && !connected[pair] {
+						weak[pair] = true
+					}
+				}
+			}
+		}
+	}
+	return weak, true
 }
 
 func compareRestarts(t *rapid.T, s *naiveStep, got []Restart) {

@@ -60,6 +60,9 @@ type losses struct {
 	search     [families]*search
 	sources    []int32
 	reflectors []int32
+	// known are not looked for: they are missing anyway. found, if it is not nil, takes
+	// up what is missing, and the search goes on.
+	known, found *gaps
 }
 
 func newLosses(n *Network, living []int32, ends set) *losses {
@@ -95,7 +98,7 @@ func (l *losses) complete(used []set, lost int32) bool {
 				continue
 			}
 			for _, kind := range kindsOf(node, Family(f)) {
-				if s.run(source, kind); s.left > 0 {
+				if !l.arrives(f, source, kind) {
 					return false
 				}
 				for i := range uses {
@@ -106,6 +109,21 @@ func (l *losses) complete(used []set, lost int32) bool {
 		used[source] = uses
 	}
 	return true
+}
+
+// arrives tells whether the route of a source reaches all that are asked for, or what is
+// missing has been taken up.
+func (l *losses) arrives(f int, source int32, kind uint64) bool {
+	s := l.search[f]
+	asked := s.targets
+	if lacking := l.known.of(f, source); lacking != nil {
+		s.targets = asked.without(lacking)
+	}
+	if s.run(source, kind); s.left > 0 && l.found != nil {
+		l.found.add(f, source, s.targets.without(s.reached))
+	}
+	s.targets = asked
+	return s.left == 0 || l.found != nil
 }
 
 // withstands tries all choices of f of the reflectors.

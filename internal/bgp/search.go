@@ -208,3 +208,11 @@ func (s set) count() int {
 }
 
 func (s set) remove(c int32) { s[c>>6] &^= 1 << (uint(c) & 63) }
+
+func (s set) without(other set) set {
+	out := slices.Clone(s)
+	for i := range out {
+		out[i] &^= other[i]
+	}
+	return out
+}

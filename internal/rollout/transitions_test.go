@@ -31,7 +31,7 @@ func (v *virtual) move(topology v1alpha1.Topology) {
 	v.set(to(topology))
 	start := v.now
 	v.run(30 * time.Minute)
-	v.t.Logf("to %s: %d steps, %v", topology, len(v.steps), v.now.Sub(start))
+	v.t.Logf("to %s: %d steps, %v; %.0f route-seconds of changing nodes", topology, len(v.steps), v.now.Sub(start), v.fabric.Account().Changing.RouteTime.Seconds())
 	v.noLoss()
 	v.inForce(topology)
 	for _, step := range v.steps {
