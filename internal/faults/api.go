@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"strconv"
 	"strings"
+	"time"
 
 	coordinationv1 "k8s.io/api/coordination/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
@@ -98,8 +99,30 @@ func (a *api) fail(fault Fault, r *Request, done bool) error {
 		return apierrors.NewForbidden(resource, r.Name, errDenied)
 	case Expire:
 		return apierrors.NewResourceExpired("the continue token is too old")
+	default:
+		a.mislead(fault, r.Kind)
 	}
 	return nil
+}
+
+// behind is for how long a cache is late or old after a write.
+const behind = 3 * time.Second
+
+// mislead is what a fault makes the caches show of a write that is done.
+func (a *api) mislead(fault Fault, kind string) {
+	w, v := a.world, a.process.view
+	switch fault {
+	case EventLate:
+		v.stall(kind, behind)
+	case EventLost:
+		v.drop(kind, behind)
+	case ListOld:
+		v.pretend(kind, behind, w.store.since(kind, 1))
+	case CrashOld:
+		a.process.dead = true
+		w.restart(a.process.name, func(next *process) { next.view.pretend(kind, behind, w.store.since(kind, 1)) })
+		panic(crashed{})
+	}
 }
 
 // await waits for an answer that does not come.

@@ -1,6 +1,7 @@
 package faults
 
 import (
+	"slices"
 	"testing"
 	"time"
 
@@ -50,7 +51,7 @@ type visit struct{ run, left int }
 func choices(r *Request, first bool) []Fault {
 	switch {
 	case r.Writes():
-		return WriteFaults
+		return slices.Concat(WriteFaults, CacheFaults)
 	case first:
 		return ReadFaults
 	}

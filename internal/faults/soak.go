@@ -53,6 +53,15 @@ const (
 	moreHeap       = 64 << 20
 )
 
+// What it may cost, so that something which goes round in circles is found: steps within
+// scaleEvery, which is less than a loop takes and more than any change of topology; and
+// steps and writes of status an hour, on each day.
+const (
+	mostStepsAtOnce  = 300
+	mostStepsAnHour  = 20
+	mostStatusAnHour = 120
+)
+
 // rates are how often acts happen, by what is usual in large clusters; each is drawn
 // once in that time on average.
 var rates = []struct {
@@ -114,6 +123,7 @@ func (s *Soak) age() time.Duration { return s.w.now.Sub(epoch).Round(time.Second
 // live plays until one of the two times is over.
 func (s *Soak) live(began time.Time) {
 	day := s.w.now.Add(24 * time.Hour)
+	before := s.written()
 	for s.age() < s.Until && s.Wall().Sub(began) < s.For && len(s.w.violations) == 0 {
 		s.autoscale()
 		for _, rate := range rates {
@@ -121,15 +131,37 @@ func (s *Soak) live(began time.Time) {
 				s.happen(rate.act)
 			}
 		}
+		steps := s.w.Writes
 		s.w.Run(scaleEvery)
 		s.w.closeAccount()
+		if n := s.w.Writes - steps; n > mostStepsAtOnce {
+			s.w.violate("%d steps within %v, at most %d are expected: by action %v", n, scaleEvery, mostStepsAtOnce, s.w.Steps)
+		}
 		if !s.w.now.Before(day) {
 			s.w.CheckRoutes()
 			day = day.Add(24 * time.Hour)
+			now := s.written()
+			s.bound(before, now, 24)
+			before = now
 			s.days = append(s.days, takeMeasure())
 			s.print("day %d: %d nodes, %d passes, %d steps, %v; %v; %v by the clock", len(s.days), len(s.w.NodeNames()),
 				s.w.Passes, s.w.Writes, s.days[len(s.days)-1], s.lost(), s.Wall().Sub(began).Round(time.Second))
 		}
+	}
+}
+
+// writes are how many steps and how many times a status have been written.
+type writes struct{ steps, status int }
+
+func (s *Soak) written() writes { return writes{s.w.Writes, s.w.StatusWrites} }
+
+// bound tells where more was written than in so many hours may be.
+func (s *Soak) bound(before, now writes, hours int) {
+	if n := now.steps - before.steps; n > mostStepsAnHour*hours {
+		s.w.violate("%d steps in %d hours, at most %d an hour are expected: by action %v", n, hours, mostStepsAnHour, s.w.Steps)
+	}
+	if n := now.status - before.status; n > mostStatusAnHour*hours {
+		s.w.violate("the status was written %d times in %d hours, at most %d an hour are expected", n, hours, mostStatusAnHour)
 	}
 }
 

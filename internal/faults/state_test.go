@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"hash/fnv"
+	"reflect"
 	"time"
 
 	corev1 "k8s.io/api/core/v1"
@@ -50,9 +51,37 @@ func (w *World) digestProcesses(say func(...any)) {
 		say(p.name, p.dead, p.running, p.queued, p.failures > 0)
 		for _, kind := range cachedKinds {
 			s := p.view.streams[kind]
-			say(len(s.queue), w.now.Before(s.deaf))
+			say(len(s.queue), w.now.Before(s.deaf), w.now.Before(s.stalled))
+			w.digestCache(s, say)
 		}
 	}
+}
+
+// digestCache tells what a cache shows otherwise than it is.
+func (w *World) digestCache(s *stream, say func(...any)) {
+	truth := w.store.table(s.kind)
+	for i, key := range s.table.keys {
+		shown, is := s.table.objects[i], truth.get(key)
+		switch {
+		case is == nil:
+			say(s.kind, key, "is gone")
+		case is.GetResourceVersion() != shown.GetResourceVersion():
+			say(s.kind, key, shown.GetLabels(), shown.GetAnnotations(), text(specOf(shown)))
+		}
+	}
+	for _, key := range truth.keys {
+		if s.table.get(key) == nil {
+			say(s.kind, key, "is not shown")
+		}
+	}
+}
+
+// specOf is all of an object that a controller reads but its metadata.
+func specOf(object any) any {
+	if spec := reflect.ValueOf(object).Elem().FieldByName("Spec"); spec.IsValid() {
+		return spec.Interface()
+	}
+	return nil
 }
 
 func (w *World) digestPolicy(policy *v1alpha1.RouteReflectorAutoscaler, say func(...any)) {
