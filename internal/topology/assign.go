@@ -270,7 +270,8 @@ func (a *assignment) apply(m transfer) {
 }
 
 // idlest is the server that has the fewest clients, without those that have the group
-// already; -1 where the group would give it more than its share and than any other has.
+// already or are in the one zone where all its homes are; -1 where the group would give
+// it more than its share and than any other has.
 func (a *assignment) idlest(g int) int {
 	loads, sum := make([]int, len(a.servers)), a.groups[g].size
 	for i := range a.groups {
@@ -281,7 +282,9 @@ func (a *assignment) idlest(g int) int {
 	}
 	best := -1
 	for s := range loads {
-		if !slices.Contains(a.groups[g].by, s) && (best < 0 || loads[s] < loads[best]) {
+		by := a.groups[g].by
+		bundled := a.apart && !a.alike() && len(by) > 0 && a.inZone(by, a.servers[s].zone) == len(by)
+		if !bundled && !slices.Contains(by, s) && (best < 0 || loads[s] < loads[best]) {
 			best = s
 		}
 	}
@@ -290,6 +293,11 @@ func (a *assignment) idlest(g int) int {
 		return -1
 	}
 	return best
+}
+
+// alike: all servers are in one zone.
+func (a *assignment) alike() bool {
+	return !slices.ContainsFunc(a.servers, func(s server) bool { return s.zone != a.servers[0].zone })
 }
 
 // mean is the number of clients a server, rounded up.

@@ -7,11 +7,28 @@ import (
 	"tapetum.dev/tapetum/api/v1alpha1"
 )
 
+// catchAllServers is how many reflectors serve the catch-all where there are groups.
+func (p *multiPlanner) catchAllServers() int {
+	return max(2, int(*p.request.Spec.Limits.ReflectorFailures)+1)
+}
+
+// catchAllLacks tells whether one of those that served the catch-all is gone: the only
+// sign of the loss of a reflector whose own clients are gone too.
+func (p *multiPlanner) catchAllLacks(d *draft) bool {
+	serve := 0
+	for _, c := range d.kept {
+		if _, serves := c.node.Labels[v1alpha1.ServesLabelPrefix+GroupAll]; serves && tierOf(c.node) == TierMulti {
+			serve++
+		}
+	}
+	return serve > 0 && serve < p.catchAllServers()
+}
+
 // catchAll chooses the reflectors that also serve clients which have no group yet:
 // enough to survive, in two zones where there are two. Those that do already come
 // first, then new ones, then those with the fewest clients.
 func (p *multiPlanner) catchAll(d *draft) []string {
-	want := min(max(2, int(*p.request.Spec.Limits.ReflectorFailures)+1), len(d.all))
+	want := min(p.catchAllServers(), len(d.all))
 	if len(d.partition.groups) == 0 {
 		want = len(d.all)
 	}

@@ -320,6 +320,38 @@ func TestLosingAReflectorMovesItsClientsOnly(t *testing.T) {
 	})
 }
 
+// TestLosingOneOfFewClients: where reflectors have one or two clients each, what is left
+// of a group stays where it is, too.
+func TestLosingOneOfFewClients(t *testing.T) {
+	for _, test := range []struct {
+		nodes  int
+		zoneOf func(int) string
+		lost   string
+	}{{12, skewed(2), "node-00009"}, {8, evenly(3), "node-00001"}} {
+		w := newWorld(test.nodes, test.zoneOf, func(s *v1alpha1.RouteReflectorAutoscalerSpec) {
+			homesEach(2)(s)
+			s.Limits.SessionsPerReflector, s.Scaling.Min, s.Scaling.Max = 50, 5, 20
+		})
+		before := w.settle()
+		was := w.connected(&before)
+		if !before.Has(test.lost) {
+			t.Fatalf("%s is no reflector\n%s", test.lost, w.describe(&before))
+		}
+		w.leave(test.lost)
+		after := w.plan()
+		for r, clients := range moved(was, w.connected(&after)) {
+			if r != test.lost {
+				t.Errorf("%v leave %s, lost was %s\n%s%s", clients, r, test.lost, w.describe(&before), w.describe(&after))
+			}
+		}
+	}
+}
+
+// regrouped: the zone label told the groups, and homes do now.
+func regrouped(before, after *topology.Plan) bool {
+	return len(before.Groups) > 0 && len(after.Groups) > 0 && !before.Groups[0].ByHome() && after.Groups[0].ByHome()
+}
+
 func TestAddingAReflectorMovesItsShareOnly(t *testing.T) {
 	t.Parallel()
 	eachTopology(t, func(t *rapid.T, w *world) {
@@ -332,7 +364,11 @@ func TestAddingAReflectorMovesItsShareOnly(t *testing.T) {
 		if int(w.request.Spec.Scaling.Min) > int(w.request.Spec.Scaling.Max) {
 			return
 		}
+		clients, _ := w.loads(&before)
 		after := w.plan()
+		if regrouped(&before, &after) && slices.Max(slices.Collect(maps.Values(clients)))+len(after.Reflectors)-1 > int(w.request.Spec.Limits.SessionsPerReflector) {
+			return // with a session more on each the zones are too large as groups: they are cut into shards
+		}
 		fresh := map[string]bool{}
 		for _, r := range reflectorsOf(&after) {
 			if !slices.Contains(w.request.Standing, r) {

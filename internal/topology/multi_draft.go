@@ -30,7 +30,7 @@ func (p *multiPlanner) draft(m int) *draft {
 	for _, group := range d.a.groups {
 		d.lost = d.lost || len(group.by) > 0 && len(group.by) < min(p.k, len(d.all))
 	}
-	d.a.replacing = d.lost || p.lost
+	d.a.replacing = d.lost || p.lost || p.catchAllLacks(d)
 	p.assign(d)
 	return d
 }
