@@ -31,6 +31,11 @@ var deaths = map[string]func(*virtual, string){
 // notice, and one that closes their sessions.
 var soon = map[string]bool{"link": true, "calico-node ended": true}
 
+// soonOf are the same of many reflectors.
+var soonOf = map[string]bool{
+	"link Single of 9": true, "link Multi of 13": true, "calico-node ended Multi of 9": true, "calico-node ended Single of 13": true,
+}
+
 // reports tells whether a node is asked for its sessions.
 func (v *virtual) reports(name string) bool {
 	return slices.ContainsFunc(v.statuses, func(s calico.CalicoNodeStatus) bool { return s.Spec.Node == name })
@@ -38,16 +43,21 @@ func (v *virtual) reports(name string) bool {
 
 // TestSilentDeath: however a reflector dies, it is replaced before its neighbors lose
 // the routes that they have from it.
+//
+// Reports move: the dead one is asked, its place goes to its replacement, and what was
+// seen last before the death is looked at once more, of up to nine others.
 func TestSilentDeath(t *testing.T) {
 	for name, die := range deaths {
 		for setting, start := range map[string]func() *virtual{
 			"Single": func() *virtual { return standsIn(t, 140, 40, 3, v1alpha1.TopologySingle) },
 			"Multi":  func() *virtual { return standsIn(t, 140, 40, 3, v1alpha1.TopologyMulti) },
-			// More than may report.
+			// As many as may report, and more.
+			"Single of 9":  func() *virtual { return standsIn(t, 140, 40, 3, v1alpha1.TopologySingle, exactly(9, 1)) },
+			"Multi of 9":   func() *virtual { return standsIn(t, 140, 40, 3, v1alpha1.TopologyMulti, exactly(9, 1)) },
 			"Single of 13": func() *virtual { return standsIn(t, 140, 40, 3, v1alpha1.TopologySingle, exactly(13, 1)) },
 			"Multi of 13":  func() *virtual { return standsIn(t, 140, 40, 3, v1alpha1.TopologyMulti, exactly(13, 1)) },
 		} {
-			if strings.HasSuffix(setting, "of 13") && !soon[name] && os.Getenv("TAPETUM_LARGE") == "" {
+			if strings.Contains(setting, " of ") && !soonOf[name+" "+setting] && os.Getenv("TAPETUM_LARGE") == "" {
 				continue // costly; "make faults" tries all of them
 			}
 			t.Run(name+" "+setting, func(t *testing.T) {
@@ -70,6 +80,10 @@ func TestSilentDeath(t *testing.T) {
 				t.Logf("replaced after %v", v.now.Sub(died))
 				v.runFor(10 * time.Minute)
 				v.noLoss()
+				count := v.count()
+				if n := count[rollout.CreateStatus] + count[rollout.PatchStatus] + count[rollout.DeleteStatus]; n > mostReportWrites {
+					t.Errorf("%d writes of reports, at most %d are expected; steps:\n%s", n, mostReportWrites, v.story())
+				}
 				if slices.Contains(v.reflectors(), dead) || len(v.reflectors()) != len(before) {
 					t.Errorf("reflectors %v, were %v, dead is %s; steps:\n%s", v.reflectors(), before, dead, v.story())
 				}
@@ -85,6 +99,8 @@ func TestSilentDeath(t *testing.T) {
 		}
 	}
 }
+
+const mostReportWrites = 30
 
 // replaced tells whether there is a reflector that was not there before, and all its
 // sessions are up but for those with so many that are dead.
