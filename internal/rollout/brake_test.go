@@ -203,7 +203,7 @@ func TestAPIBack(t *testing.T) {
 	v.runFor(40 * time.Second)
 	v.heldBy(rollout.ReasonAPIBack, v.apiBack)
 	v.readyAgain(name)
-	v.run(5 * time.Minute)
+	v.runFor(5 * time.Minute)
 	if len(v.steps) > 0 || len(v.brakesOn()) > 0 {
 		t.Errorf("brakes %v; steps:\n%s", v.brakesOn(), v.story())
 	}

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"maps"
 	"net/netip"
+	"reflect"
 	"slices"
 	"strings"
 	"testing"
@@ -50,6 +51,10 @@ type virtual struct {
 	ready   bool
 	apiBack time.Time
 	last    rollout.Output
+	// decided is what the last pass saw, with its status; wake is when time alone calls for
+	// the next.
+	decided rollout.Input
+	wake    time.Time
 	asked   map[string]asked
 	serial  int
 
@@ -298,15 +303,52 @@ func (v *virtual) runFor(d time.Duration) {
 // passes takes all steps that are to be had at this moment, as fast as a
 // controller could: nothing but the gates slows a rollout down.
 func (v *virtual) passes() bool {
+	if !v.due() {
+		return false
+	}
 	stepped := false
 	for range 100 {
 		if !v.pass() {
+			v.rest()
 			return stepped
 		}
 		stepped = true
 	}
 	v.t.Fatalf("100 steps and no end:\n%s", v.story())
 	return true
+}
+
+// due tells whether a controller would decide now: something has changed since the last
+// pass, or the time has come for which that asked.
+func (v *virtual) due() bool {
+	in := v.input()
+	in.Now = time.Time{}
+	return v.plan != nil || len(v.last.AskLoad) > 0 || !v.now.Before(v.wake) || !reflect.DeepEqual(in, v.decided)
+}
+
+// rest keeps what has been decided upon, out of reach of those who change it.
+func (v *virtual) rest() {
+	in := v.input()
+	in.Now = time.Time{}
+	for i := range in.Nodes {
+		in.Nodes[i].Labels = maps.Clone(in.Nodes[i].Labels)
+	}
+	for i := range in.Peers {
+		in.Peers[i] = *in.Peers[i].DeepCopy()
+	}
+	for i := range in.Configurations {
+		in.Configurations[i] = *in.Configurations[i].DeepCopy()
+	}
+	for i := range in.Filters {
+		in.Filters[i] = *in.Filters[i].DeepCopy()
+	}
+	for i := range in.Statuses {
+		in.Statuses[i] = *in.Statuses[i].DeepCopy()
+	}
+	v.decided, v.wake = in, v.now.Add(v.last.RequeueAfter)
+	if v.last.RequeueAfter == 0 {
+		v.wake = v.now.Add(time.Hour)
+	}
 }
 
 func (v *virtual) is(condition string) bool {
