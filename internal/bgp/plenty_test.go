@@ -28,6 +28,24 @@ func TestPlentyIsEnough(t *testing.T) {
 	})
 }
 
+// TestUnknownIsNotBroken: where there are too many choices of lost reflectors to try, it is
+// not known whether all routes survive; where fewer reflectors are enough to lose one, it is.
+func TestUnknownIsNotBroken(t *testing.T) {
+	for name, test := range map[string]struct {
+		n                 *Network
+		survives, unknown bool
+	}{
+		"40 reflectors, four homes":    {Build(multiLike(80, 40, 4)), true, false},
+		"41 reflectors, four homes":    {Build(multiLike(82, 41, 4)), false, true},
+		"41 reflectors, two homes":     {Build(multiLike(82, 41, 2)), false, false},
+		"41 reflectors that all serve": {Build(singleLike(82, 41)), true, false},
+	} {
+		if survives, unknown := test.n.SurvivesReflectors(3), test.n.SurvivalUnknown(3); survives != test.survives || unknown != test.unknown {
+			t.Errorf("%s: survives %v, unknown %v", name, survives, unknown)
+		}
+	}
+}
+
 // Many reflectors, and many that may fail, must not take for ever. What it says of
 // them is right for one ID with all clients on all, and no where it is not known.
 func TestManyFailures(t *testing.T) {

@@ -10,6 +10,14 @@ func (n *Network) SurvivesReflectors(f int) bool {
 	return n.margin(n.living(nil), nil, f) == f
 }
 
+// SurvivalUnknown tells whether SurvivesReflectors says no only because there are too
+// many choices of f reflectors to try.
+func (n *Network) SurvivalUnknown(f int) bool {
+	l := newLosses(n, n.living(nil), nil)
+	margin := n.margin(l.living, nil, f)
+	return margin >= 0 && margin < f && tooMany(len(l.reflectors), margin+1)
+}
+
 // margin is how many reflectors may be lost, whichever they are, without any of
 // the living ends losing a route to another (nil: all are ends); f at most, and
 // -1 where a route is missing already. Without reflectors it is f.

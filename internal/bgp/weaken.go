@@ -44,6 +44,7 @@ func (s *step) weakens(limit int) (margin int, w Weakening) {
 			}
 			return margin, Weakening{}
 		}
+		before.known = weak // what is weak already need not be looked for again
 		before.gather(weak, f)
 		lost := newGaps(s.roles().count())
 		after.known = weak

@@ -85,13 +85,19 @@ func (s *state) giveHomes() *verdict {
 		}
 		// Settled without a home: somebody removed the home, and the node is in no
 		// group and not in the catch-all either.
-		repair = repair || b.home == "" && b.settled != ""
+		repair = repair || b.home == "" && (b.settled != "" || s.hadHome(&b))
 		batch = append(batch, *s.home(&b, b.want, b.settled != "" || s.free(&b)))
 		if len(batch) == homesBatch {
 			break
 		}
 	}
 	return s.setHomes(batch, repair, "their groups' reflectors will peer with them")
+}
+
+// hadHome: a node that has been there for long had its home when nothing was left to do.
+// One that is created anew, again and again under the same name, has not.
+func (s *state) hadHome(b *belongs) bool {
+	return s.in.Now.Sub(b.node.Created) > contestWindow && s.undone(nodeObject(b.node.Name))
 }
 
 // gives: it has no home yet, or could have been settled with it.

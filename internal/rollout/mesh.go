@@ -145,7 +145,7 @@ func (s *state) restoreMesh() *verdict {
 	mesh := s.saved.with(fields)
 	mesh.Enabled, mesh.Existed, mesh.ResourceVersion = fields.Enabled, fields.Existed, fields.ResourceVersion
 	return s.add(&Step{
-		Action: MeshOn, Object: meshObject, Mesh: mesh, Subtractive: true, changes: true, WaitsFor: "the mesh's sessions",
+		Action: MeshOn, Object: meshObject, Mesh: mesh, Subtractive: true, changes: true, Repair: true, WaitsFor: "the mesh's sessions",
 		Why: "it was turned on without what it had: its password and restart time come back while the route reflectors carry everything",
 	})
 }
@@ -234,13 +234,16 @@ func (s *state) meshWitnessed(before string) *verdict {
 
 // forgetMesh drops what was kept, once the mesh is back and nothing else is left.
 func (s *state) forgetMesh() *verdict {
-	if s.saved == nil || !s.meshOn || s.deleting() {
+	if s.saved == nil || !s.meshOn {
 		return nil
 	}
 	if s.lacksOptions() {
 		return waitFor(ReasonMeshOptions,
 			"the node-to-node mesh is on without the password or restart time that it had, and no route reflector carries the routes while its sessions restart: set them in BGPConfiguration default (the annotation %s has them), or delete that annotation where the mesh is to go without",
 			v1alpha1.MeshAnnotation).needsPerson()
+	}
+	if s.deleting() {
+		return nil // it goes with the object
 	}
 	return take(&Step{
 		Action: ForgetMesh, Object: s.autoscalerObject(), Why: "the mesh is back as it was",

@@ -52,8 +52,8 @@ func (s *state) stepTaken(step *Step) {
 		delete(s.clocks, clockGateOpen)
 		s.noteTouched(step)
 	}
-	if step.Repair {
-		s.reverted(step)
+	if step.Repair || step.Subtractive && !step.aboutReports() && s.leftNothing() {
+		s.reverted(step) // nothing was left to do, so somebody has done something
 	}
 	s.noteLeft(step)
 	if s.changesRoleOf(step) {

@@ -92,7 +92,7 @@ func (s *state) broken() *trouble {
 		paths++ // it gives each route one more
 	}
 	switch {
-	case !promise.AnyReflector:
+	case !promise.AnyReflector && !s.network.SurvivalUnknown(int(failures)):
 		return not("the loss of %s would cost routes (limits.reflectorFailures)", plural(int(failures), "route reflector"))
 	case !promise.AnyZone && failures > 0 && s.plan.Zones > 1:
 		return not("the loss of one zone would cost routes between others, though there are nodes in %d zones that can be route reflectors", s.plan.Zones)

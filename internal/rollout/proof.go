@@ -71,7 +71,11 @@ func (s *state) failuresLimit() int {
 	if !s.meshOn && !slices.ContainsFunc(s.in.Nodes, works) {
 		return 0
 	}
-	return int(*s.spec.Limits.ReflectorFailures)
+	failures := int(*s.spec.Limits.ReflectorFailures)
+	if failures == 0 && s.mixed() && len(s.toChange()) > 0 {
+		return 1 // a change of role takes its reflector away for a moment
+	}
+	return failures
 }
 
 // pathsLimit is for the time of a change. A rollout adds before it takes away: the

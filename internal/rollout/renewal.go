@@ -86,6 +86,7 @@ func (s *state) renewFromRest() *verdict {
 			step := s.roleStep(name, s.tier(name), s.nodes[name].ClusterID, s.serves(name))
 			delete(step.Role.Labels, v1alpha1.RenewedLabel)
 			step.Why, step.WaitsFor = "its sessions have the new options for good", ""
+			step.Repair = s.undone(step.Object)
 			return s.add(step)
 		}
 	}

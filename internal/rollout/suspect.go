@@ -47,6 +47,9 @@ func (s *state) applySuspicions() {
 		if s.symptom(name) != "" {
 			s.since(clockSuspected + name)
 			s.suspects = append(s.suspects, name)
+			// Also where no verdict is asked for below: by what it was asked must not be forgotten.
+			s.keep(clockProbed + sessions.Name(name))
+			s.keep(clockProbed + sessions.OtherName(name))
 		}
 	}
 	if s.manySuspects() && !s.viewAlive() {
