@@ -18,7 +18,7 @@ func (s *state) clientsPeer() *verdict {
 	if standing == nil {
 		if s.hadRole(s.standing.Reflectors...) {
 			// Whom it took in is not known: nobody may be left without.
-			return s.add(&Step{
+			return s.mend(&Step{
 				Action: CreatePeer, Object: peerObject(want.Name), Peer: s.catchAllMissing(want), Repair: true,
 				Why: "somebody deleted the peering of the clients that are in no group",
 			})
@@ -37,7 +37,7 @@ func (s *state) clientsPeer() *verdict {
 	}
 	mended := standing.DeepCopy()
 	mended.Spec = s.catchAllMissing(want).Spec
-	return s.add(&Step{
+	return s.mend(&Step{
 		Action: PatchPeer, Object: peerObject(want.Name), Peer: mended, Repair: true,
 		Why: "somebody edited whom the clients peer with",
 	})

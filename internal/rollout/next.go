@@ -84,10 +84,7 @@ func (s *state) rules() []rule {
 	return []rule{
 		(*state).probe,
 		// Whom to peer with, before there is anybody.
-		(*state).tagFilter,
-		(*state).clientsPeer,
-		(*state).carryFilter,
-		(*state).peerings,
+		(*state).whoPeers,
 		// Put back, and add.
 		(*state).repairRoles,
 		(*state).dropLeftIDs,

@@ -12,18 +12,18 @@ import (
 // peerings makes sure of the BGPPeers by selector, before there is a reflector for
 // them: among reflectors, between racks and core, and one a group of clients.
 func (s *state) peerings() *verdict {
+	var all []rule
 	if s.hasTier(topology.TierMulti, topology.TierQuorum) {
-		want := render.Reflectors(s.carries(), s.options())
-		if v := s.peering(s.standing.Mesh, want, s.hadTier(topology.TierMulti, topology.TierQuorum),
-			"route reflectors that are not pinned will peer with each other"); v != nil {
-			return v
-		}
+		all = append(all, func(s *state) *verdict {
+			return s.peering(s.standing.Mesh, render.Reflectors(s.carries(), s.options()), s.hadTier(topology.TierMulti, topology.TierQuorum),
+				"route reflectors that are not pinned will peer with each other")
+		})
 	}
 	if s.hasTier(topology.TierRack) {
-		if v := s.peering(s.standing.Racks, render.Racks(s.options()), s.hadTier(topology.TierRack),
-			"route reflectors of racks will peer with those of the core"); v != nil {
-			return v
-		}
+		all = append(all, func(s *state) *verdict {
+			return s.peering(s.standing.Racks, render.Racks(s.options()), s.hadTier(topology.TierRack),
+				"route reflectors of racks will peer with those of the core")
+		})
 	}
 	for _, group := range s.plan.Groups {
 		want := render.GroupPeer(group, s.options())
@@ -31,12 +31,42 @@ func (s *state) peerings() *verdict {
 		if standing != nil && changesClients(standing, want) {
 			continue // a rule of its own, behind the gate
 		}
-		if v := s.peering(standing, want, s.hadRole(s.servers(group.Name)...),
-			"the clients of group "+group.Name+" will peer with the route reflectors that serve it"); v != nil {
-			return v
-		}
+		all = append(all, func(s *state) *verdict {
+			return s.peering(standing, want, s.hadRole(s.servers(group.Name)...),
+				"the clients of group "+group.Name+" will peer with the route reflectors that serve it")
+		})
 	}
-	return nil
+	return s.anyOf(all)
+}
+
+// whoPeers are the rules of who peers with whom, before there is anybody. Somebody may
+// have edited more than one BGPPeer: where one cannot be put right before another is,
+// that one goes first.
+func (s *state) whoPeers() *verdict {
+	return s.anyOf([]rule{(*state).tagFilter, (*state).clientsPeer, (*state).carryFilter, (*state).peerings})
+}
+
+// anyOf is the first of the rules that has something to say which is proved.
+func (s *state) anyOf(rules []rule) *verdict {
+	return firstPassed(rules, func(ask rule) *verdict { return ask(s) })
+}
+
+// mend puts a BGPPeer right that somebody has edited or deleted. Where nodes have seen the
+// edit already, and it has given pairs of nodes two BGPPeers, sessions of reflectors may have
+// to restart: then the step names them. Where ordinary nodes could lose a route by it, it
+// is left to a person, who knows whether that matters now.
+func (s *state) mend(step *Step) *verdict {
+	v := s.add(step)
+	if v.step != nil || v.wait.reason != ReasonNotProved || !step.Repair {
+		return v
+	}
+	costly := *step
+	costly.Costs = slices.Clone(s.standing.Reflectors)
+	if at := s.add(&costly); at.step != nil {
+		return at
+	}
+	v.wait.message += fmt.Sprintf("; somebody has changed %s while nothing could be done about it, and its sessions restart when it is put right: do that by hand when it may be (tapetum plan -o yaml shows how it should be)", step.Object)
+	return v
 }
 
 // hadTier: reflectors of the tiers stand, and had the role when they were last seen.
@@ -54,7 +84,7 @@ func (s *state) hadTier(any ...string) bool {
 // Options such as a password a person may choose.
 func (s *state) peering(standing, want *calico.BGPPeer, had bool, why string) *verdict {
 	if standing == nil {
-		return s.add(&Step{Action: CreatePeer, Object: peerObject(want.Name), Peer: want, Repair: had, Why: why})
+		return s.mend(&Step{Action: CreatePeer, Object: peerObject(want.Name), Peer: want, Repair: had, Why: why})
 	}
 	if sameClients(standing, want) && standing.Spec.PeerSelector == want.Spec.PeerSelector &&
 		standing.Spec.Node == "" && standing.Spec.PeerIP == "" && reversed(standing) {
@@ -63,7 +93,7 @@ func (s *state) peering(standing, want *calico.BGPPeer, had bool, why string) *v
 	mended := standing.DeepCopy()
 	mended.Spec.NodeSelector, mended.Spec.PeerSelector = want.Spec.NodeSelector, want.Spec.PeerSelector
 	mended.Spec.Node, mended.Spec.PeerIP, mended.Spec.ASNumber, mended.Spec.ReversePeering = "", "", 0, ""
-	return s.add(&Step{
+	return s.mend(&Step{
 		Action: PatchPeer, Object: peerObject(want.Name), Peer: mended, Repair: true,
 		Why: "somebody edited who peers with whom",
 	})
