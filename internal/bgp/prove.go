@@ -18,6 +18,10 @@ type Observed struct {
 	// AssumeMesh: so do sessions between two nodes that are no reflectors, which
 	// nobody observes.
 	AssumeUnobserved, AssumeMesh bool
+	// DistrustAmbiguous: sessions for which two BGPPeers say different things carry
+	// nothing that could be lost. Calico goes by either, and may restart them whenever a
+	// node works its peerings out anew.
+	DistrustAmbiguous bool
 	// Down nodes do not count at all, neither as ends of pairs nor as reflectors.
 	Down map[string]bool
 }

@@ -18,7 +18,7 @@ func (s *step) build(f Family) {
 		a := int32(c)
 		for _, e := range now.edges[c] {
 			st := s.status(a, e.to, f)
-			if st == statusDown {
+			if st == statusDown || e.ambiguous && s.seen.DistrustAmbiguous {
 				continue
 			}
 			survives, changed := s.survives(a, &e, f)

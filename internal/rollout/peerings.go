@@ -51,10 +51,11 @@ func (s *state) anyOf(rules []rule) *verdict {
 	return firstPassed(rules, func(ask rule) *verdict { return ask(s) })
 }
 
-// mend puts a BGPPeer right that somebody has edited or deleted. Where nodes have seen the
-// edit already, and it has given pairs of nodes two BGPPeers, sessions of reflectors may have
-// to restart: then the step names them. Where ordinary nodes could lose a route by it, it
-// is left to a person, who knows whether that matters now.
+// mend puts a BGPPeer right that somebody has edited or deleted. Where the edit has given
+// pairs of nodes two BGPPeers, sessions may have to restart when one of these goes: first
+// of reflectors alone, which the step names; else also such as ordinary nodes have by two
+// BGPPeers. These restart whenever nodes work out their peerings anew, so there is no
+// state in which they could be left. What cannot be proved so is left to a person.
 func (s *state) mend(step *Step) *verdict {
 	v := s.add(step)
 	if v.step != nil || v.wait.reason != ReasonNotProved || !step.Repair {
@@ -63,6 +64,12 @@ func (s *state) mend(step *Step) *verdict {
 	costly := *step
 	costly.Costs = slices.Clone(s.standing.Reflectors)
 	if at := s.add(&costly); at.step != nil {
+		return at
+	}
+	s.seen.DistrustAmbiguous = true
+	defer func() { s.seen.DistrustAmbiguous = false }()
+	if at := s.add(&costly); at.step != nil {
+		costly.Proof += ", but for what it has by sessions for which two BGPPeers say different things"
 		return at
 	}
 	v.wait.message += fmt.Sprintf("; somebody has changed %s while nothing could be done about it, and its sessions restart when it is put right: do that by hand when it may be (tapetum plan -o yaml shows how it should be)", step.Object)
