@@ -235,3 +235,25 @@ func TestMissingFromTheStart(t *testing.T) {
 		t.Errorf("margin %d afterwards; not proved: %s", proof.MarginAfter, proof.Reason)
 	}
 }
+
+// TestAmbiguousSessionsAreNoState: each client has a session with each reflector by two
+// BGPPeers that say different things. That one of them goes restarts all, and cannot be
+// proved; but nothing could be lost that is there for sure.
+func TestAmbiguousSessionsAreNoState(t *testing.T) {
+	after := reflected(2, oneID)
+	before := after.selectors("everybody", "all()", "has(rr)")
+	before.Peers[len(before.Peers)-1].Spec.MaxRestartTime = &metav1.Duration{Duration: time.Minute}
+	reflectors := map[string]bool{nodeName(0): true, nodeName(1): true}
+	seen := allUp(before)
+	if p := Prove(before, after, seen, reflectors); p.OK || p.LostDuring.Count == 0 {
+		t.Errorf("proved: %+v", p)
+	}
+	seen.DistrustAmbiguous = true
+	if p := Prove(before, after, seen, reflectors); !p.OK {
+		t.Errorf("not proved: %s", p.Reason)
+	}
+	// Ordinary sessions still count.
+	if p := Prove(after, after.without("clients"), allUp(after), reflectors); p.OK {
+		t.Error("the clients' BGPPeer may go")
+	}
+}
