@@ -282,9 +282,7 @@ func (a *assignment) idlest(g int) int {
 	}
 	best := -1
 	for s := range loads {
-		by := a.groups[g].by
-		bundled := a.apart && !a.alike() && len(by) > 0 && a.inZone(by, a.servers[s].zone) == len(by)
-		if !bundled && !slices.Contains(by, s) && (best < 0 || loads[s] < loads[best]) {
+		if !slices.Contains(a.groups[g].by, s) && !a.bundles(g, s) && (best < 0 || loads[s] < loads[best]) {
 			best = s
 		}
 	}
@@ -293,6 +291,13 @@ func (a *assignment) idlest(g int) int {
 		return -1
 	}
 	return best
+}
+
+// bundles: with that server all homes of the group would be in one zone, though they need
+// not be.
+func (a *assignment) bundles(g, s int) bool {
+	by := a.groups[g].by
+	return a.apart && !a.alike() && len(by) > 0 && a.inZone(by, a.servers[s].zone) == len(by)
 }
 
 // alike: all servers are in one zone.
