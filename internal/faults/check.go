@@ -181,7 +181,7 @@ func (w *World) resetAccount() {
 }
 
 func addLoss(sum *fabric.Loss, l fabric.Loss) {
-	sum.RouteTime += l.RouteTime
+	sum.RouteTime = fabric.Sum(sum.RouteTime, l.RouteTime)
 	sum.Pairs += l.Pairs
 	sum.Longest = max(sum.Longest, l.Longest)
 }

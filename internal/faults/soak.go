@@ -6,9 +6,11 @@ import (
 	"math"
 	"math/rand/v2"
 	"runtime"
+	"strings"
 	"time"
 
 	"tapetum.dev/tapetum/api/v1alpha1"
+	"tapetum.dev/tapetum/internal/rollout"
 )
 
 // Soak is a long life of a large cluster: an autoscaler of nodes that follows the
@@ -26,6 +28,8 @@ type Soak struct {
 	w    *World
 	rng  *rand.Rand
 	acts map[string]int
+	// held is since when steps have been held; zero: they are not.
+	held time.Time
 	days []measure
 }
 
@@ -60,6 +64,8 @@ const (
 	mostStepsAtOnce  = 300
 	mostStepsAnHour  = 20
 	mostStatusAnHour = 120
+	// mostHeld is for how long a step may be held because it is not proved: some faults end.
+	mostHeld = 3 * time.Hour
 )
 
 // rates are how often acts happen, by what is usual in large clusters; each is drawn
@@ -134,11 +140,12 @@ func (s *Soak) live(began time.Time) {
 		steps := s.w.Writes
 		s.w.Run(scaleEvery)
 		s.w.closeAccount()
+		s.w.CheckRoutes()
+		s.stuck()
 		if n := s.w.Writes - steps; n > mostStepsAtOnce {
 			s.w.violate("%d steps within %v, at most %d are expected: by action %v", n, scaleEvery, mostStepsAtOnce, s.w.Steps)
 		}
 		if !s.w.now.Before(day) {
-			s.w.CheckRoutes()
 			day = day.Add(24 * time.Hour)
 			now := s.written()
 			s.bound(before, now, 24)
@@ -147,6 +154,20 @@ func (s *Soak) live(began time.Time) {
 			s.print("day %d: %d nodes, %d passes, %d steps, %v; %v; %v by the clock", len(s.days), len(s.w.NodeNames()),
 				s.w.Passes, s.w.Writes, s.days[len(s.days)-1], s.lost(), s.Wall().Sub(began).Round(time.Second))
 		}
+	}
+}
+
+// stuck tells where the rollout has waited for too long for a proof that does not come.
+func (s *Soak) stuck() {
+	if !strings.Contains(s.w.policy().Status.NextStep, rollout.ReasonNotProved) {
+		s.held = time.Time{}
+		return
+	}
+	if s.held.IsZero() {
+		s.held = s.w.now
+	}
+	if d := s.w.now.Sub(s.held); d > mostHeld {
+		s.w.violate("nothing has been proved for %v: %s", d, s.w.conditions())
 	}
 }
 

@@ -1,6 +1,7 @@
 package fabric
 
 import (
+	"math"
 	"time"
 )
 
@@ -23,12 +24,21 @@ type Loss struct {
 }
 
 func (l *Loss) add(d int64, missing bool) {
-	l.RouteTime += time.Duration(d)
+	l.RouteTime = Sum(l.RouteTime, time.Duration(d))
 	l.Pairs++
 	l.Longest = max(l.Longest, time.Duration(d))
 	if missing {
 		l.Missing++
 	}
+}
+
+// Sum of two times that are not negative; the most there is where it would be more: a
+// million pairs without a route come to 292 years within three hours.
+func Sum(a, b time.Duration) time.Duration {
+	if a > math.MaxInt64-b {
+		return math.MaxInt64
+	}
+	return a + b
 }
 
 // Account is what was lost since the last ResetAccount. A pair counts from the
