@@ -1,6 +1,7 @@
 package faults
 
 import (
+	"cmp"
 	"fmt"
 	"io"
 	"math"
@@ -24,6 +25,9 @@ type Soak struct {
 	For, Until time.Duration
 	Wall       func() time.Time
 	Out        io.Writer
+	// MostSteps and MostStatus bound how many steps, and writes of status, there may be an
+	// hour, on each day; 0: those of a large cluster.
+	MostSteps, MostStatus int
 
 	w    *World
 	rng  *rand.Rand
@@ -178,11 +182,12 @@ func (s *Soak) written() writes { return writes{s.w.Writes, s.w.StatusWrites} }
 
 // bound tells where more was written than in so many hours may be.
 func (s *Soak) bound(before, now writes, hours int) {
-	if n := now.steps - before.steps; n > mostStepsAnHour*hours {
-		s.w.violate("%d steps in %d hours, at most %d an hour are expected: by action %v", n, hours, mostStepsAnHour, s.w.Steps)
+	steps, status := cmp.Or(s.MostSteps, mostStepsAnHour), cmp.Or(s.MostStatus, mostStatusAnHour)
+	if n := now.steps - before.steps; n > steps*hours {
+		s.w.violate("%d steps in %d hours, at most %d an hour are expected: by action %v", n, hours, steps, s.w.Steps)
 	}
-	if n := now.status - before.status; n > mostStatusAnHour*hours {
-		s.w.violate("the status was written %d times in %d hours, at most %d an hour are expected", n, hours, mostStatusAnHour)
+	if n := now.status - before.status; n > status*hours {
+		s.w.violate("the status was written %d times in %d hours, at most %d an hour are expected", n, hours, status)
 	}
 }
 
