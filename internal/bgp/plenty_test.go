@@ -40,8 +40,8 @@ func TestUnknownIsNotBroken(t *testing.T) {
 		"41 reflectors, two homes":     {Build(multiLike(82, 41, 2)), false, false},
 		"41 reflectors that all serve": {Build(singleLike(82, 41)), true, false},
 	} {
-		if survives, unknown := test.n.SurvivesReflectors(3), test.n.SurvivalUnknown(3); survives != test.survives || unknown != test.unknown {
-			t.Errorf("%s: survives %v, unknown %v", name, survives, unknown)
+		if survives, known := test.n.Survival(3); survives != test.survives || known == test.unknown || survives != test.n.SurvivesReflectors(3) {
+			t.Errorf("%s: survives %v, known %v", name, survives, known)
 		}
 	}
 }

@@ -7,23 +7,23 @@ import "slices"
 // where there are not too many (maxChoices); else it says no unless every two nodes
 // share more than f reflectors. Where there are no reflectors there is none to lose.
 func (n *Network) SurvivesReflectors(f int) bool {
-	return n.margin(n.living(nil), nil, f) == f
+	survives, _ := n.Survival(f)
+	return survives
 }
 
-// SurvivalUnknown tells whether SurvivesReflectors says no only because there are too
-// many choices of f reflectors to try.
-func (n *Network) SurvivalUnknown(f int) bool {
+// Survival is SurvivesReflectors, and whether that is known: it says no where there are
+// too many combinations to try, too.
+func (n *Network) Survival(f int) (survives, known bool) {
 	l := newLosses(n, n.living(nil), nil)
-	margin := n.margin(l.living, nil, f)
-	return margin >= 0 && margin < f && tooMany(len(l.reflectors), margin+1)
+	margin := l.margin(f)
+	return margin == f, margin < 0 || margin == f || !tooMany(len(l.reflectors), margin+1)
 }
 
 // margin is how many reflectors may be lost, whichever they are, without any of
-// the living ends losing a route to another (nil: all are ends); f at most, and
-// -1 where a route is missing already. Without reflectors it is f.
-func (n *Network) margin(living []int32, ends set, f int) int {
-	l := newLosses(n, living, ends)
-	used := make([]set, n.roles.count())
+// the living ends losing a route to another; f at most, and -1 where a route is missing
+// already. Without reflectors it is f.
+func (l *losses) margin(f int) int {
+	used := make([]set, l.net.roles.count())
 	if !l.complete(used, nowhere) {
 		return -1
 	}
@@ -68,9 +68,9 @@ type losses struct {
 	search     [families]*search
 	sources    []int32
 	reflectors []int32
-	// known are not looked for: they are missing anyway. found, if it is not nil, takes
-	// up what is missing, and the search goes on.
-	known, found *gaps
+	// known are not looked for: they are missing anyway. found, where it has been made,
+	// takes up what is missing, and the search goes on.
+	known, found gaps
 }
 
 func newLosses(n *Network, living []int32, ends set) *losses {
@@ -109,9 +109,7 @@ func (l *losses) complete(used []set, lost int32) bool {
 				if !l.arrives(f, source, kind) {
 					return false
 				}
-				for i := range uses {
-					uses[i] |= s.used[i]
-				}
+				uses.or(s.used)
 			}
 		}
 		used[source] = uses
@@ -124,14 +122,15 @@ func (l *losses) complete(used []set, lost int32) bool {
 func (l *losses) arrives(f int, source int32, kind uint64) bool {
 	s := l.search[f]
 	asked := s.targets
-	if lacking := l.known.of(f, source); lacking != nil {
+	if lacking := l.known[f][source]; lacking != nil {
 		s.targets = asked.without(lacking)
 	}
-	if s.run(source, kind); s.left > 0 && l.found != nil {
+	gathers := l.found[f] != nil
+	if s.run(source, kind); s.left > 0 && gathers {
 		l.found.add(f, source, s.targets.without(s.reached))
 	}
 	s.targets = asked
-	return s.left == 0 || l.found != nil
+	return s.left == 0 || gathers
 }
 
 // withstands tries all choices of f of the reflectors.

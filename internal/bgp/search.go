@@ -216,3 +216,9 @@ func (s set) without(other set) set {
 	}
 	return out
 }
+
+func (s set) or(other set) {
+	for i, word := range other {
+		s[i] |= word
+	}
+}

@@ -1,9 +1,6 @@
 package bgp
 
-import (
-	"slices"
-	"strconv"
-)
+import "strconv"
 
 // Weakening is what a step takes of the redundancy: pairs that would lose their
 // route with so many reflectors, and would not have lost it before.
@@ -30,24 +27,23 @@ func (w Weakening) String() string {
 // for each pair by itself: pairs that can be lost already say nothing of others. It
 // returns the margin of all pairs afterwards as well.
 func (s *step) weakens(limit int) (margin int, w Weakening) {
-	margin = s.net[1].margin(s.living[1], s.ordinary, limit)
-	if margin == limit {
+	after := newLosses(s.net[1], s.living[1], s.ordinary)
+	if margin = after.margin(limit); margin == limit {
 		return margin, Weakening{}
 	}
-	weak := newGaps(s.roles().count())
-	s.losses(0).gather(weak, 0)
+	before, weak := newLosses(s.net[0], s.living[0], s.ordinary), newGaps()
+	before.gather(weak, 0)
+	// What is weak already need not be looked for again.
+	before.known, after.known = weak, weak
 	for f := 1; f <= limit; f++ {
-		before, after := s.losses(0), s.losses(1)
 		if tooMany(len(before.reflectors), f) || tooMany(len(after.reflectors), f) {
 			if before.plenty(f) && !after.plenty(f) {
 				return margin, Weakening{Reflectors: f}
 			}
 			return margin, Weakening{}
 		}
-		before.known = weak // what is weak already need not be looked for again
 		before.gather(weak, f)
-		lost := newGaps(s.roles().count())
-		after.known = weak
+		lost := newGaps()
 		after.gather(lost, f)
 		if pairs := s.pairs(lost); pairs.Count > 0 {
 			return margin, Weakening{Reflectors: f, Pairs: pairs}
@@ -56,53 +52,31 @@ func (s *step) weakens(limit int) (margin int, w Weakening) {
 	return margin, Weakening{}
 }
 
-func (s *step) roles() *roles { return s.net[0].roles }
-
-func (s *step) losses(i int) *losses {
-	return newLosses(s.net[i], slices.Clone(s.living[i]), s.ordinary)
-}
-
-func (s *step) pairs(lost *gaps) Loss {
-	return s.collect(func(source int32, f Family, to set) {
-		for i, word := range lost.of(int(f), source) {
-			to[i] |= word
-		}
-	})
+func (s *step) pairs(lost gaps) Loss {
+	return s.collect(func(source int32, f Family, to set) { to.or(lost[f][source]) })
 }
 
 // gaps are classes that lack the route of a source, by family and source.
-type gaps struct {
-	classes int
-	from    [families]map[int32]set
-}
+type gaps [families]map[int32]set
 
-func newGaps(classes int) *gaps {
-	g := &gaps{classes: classes}
-	for f := range g.from {
-		g.from[f] = map[int32]set{}
+func newGaps() (g gaps) {
+	for f := range g {
+		g[f] = map[int32]set{}
 	}
 	return g
 }
 
-func (g *gaps) of(f int, source int32) set {
-	if g == nil {
-		return nil
+func (g gaps) add(f int, source int32, lacking set) {
+	if g[f][source] == nil {
+		g[f][source] = lacking
+		return
 	}
-	return g.from[f][source]
-}
-
-func (g *gaps) add(f int, source int32, lacking set) {
-	if g.from[f][source] == nil {
-		g.from[f][source] = newSet(g.classes)
-	}
-	for i, word := range lacking {
-		g.from[f][source][i] |= word
-	}
+	g[f][source].or(lacking)
 }
 
 // gather adds to the gaps what the loss of any f reflectors brings about, and what is
 // missing without one.
-func (l *losses) gather(found *gaps, f int) {
+func (l *losses) gather(found gaps, f int) {
 	l.found = found
 	used := make([]set, l.net.roles.count())
 	l.complete(used, nowhere)

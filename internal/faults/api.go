@@ -83,9 +83,7 @@ func (a *api) fail(fault Fault, r *Request, done bool) error {
 	resource := resourceOf(r.Kind)
 	switch fault {
 	case CrashBefore, CrashAfter:
-		a.process.dead = true
-		a.world.restart(a.process.name, nil)
-		panic(crashed{})
+		a.crash(nil)
 	case TimeoutBefore, TimeoutAfter:
 		a.await()
 		return errLost
@@ -119,10 +117,15 @@ func (a *api) mislead(fault Fault, kind string) {
 	case ListOld:
 		v.pretend(kind, behind, w.store.since(kind, 1))
 	case CrashOld:
-		a.process.dead = true
-		w.restart(a.process.name, func(next *process) { next.view.pretend(kind, behind, w.store.since(kind, 1)) })
-		panic(crashed{})
+		a.crash(func(next *process) { next.view.pretend(kind, behind, w.store.since(kind, 1)) })
 	}
+}
+
+// crash ends the process in the middle of a request; another starts after it.
+func (a *api) crash(prepare func(next *process)) {
+	a.process.dead = true
+	a.world.restart(a.process.name, prepare)
+	panic(crashed{})
 }
 
 // await waits for an answer that does not come.

@@ -152,7 +152,7 @@ func (s *Soak) live(began time.Time) {
 		if !s.w.now.Before(day) {
 			day = day.Add(24 * time.Hour)
 			now := s.written()
-			s.bound(before, now, 24)
+			s.bound(before, now)
 			before = now
 			s.days = append(s.days, takeMeasure())
 			s.print("day %d: %d nodes, %d passes, %d steps, %v; %v; %v by the clock", len(s.days), len(s.w.NodeNames()),
@@ -180,8 +180,9 @@ type writes struct{ steps, status int }
 
 func (s *Soak) written() writes { return writes{s.w.Writes, s.w.StatusWrites} }
 
-// bound tells where more was written than in so many hours may be.
-func (s *Soak) bound(before, now writes, hours int) {
+// bound tells where more was written than may be in a day.
+func (s *Soak) bound(before, now writes) {
+	const hours = 24
 	steps, status := cmp.Or(s.MostSteps, mostStepsAnHour), cmp.Or(s.MostStatus, mostStatusAnHour)
 	if n := now.steps - before.steps; n > steps*hours {
 		s.w.violate("%d steps in %d hours, at most %d an hour are expected: by action %v", n, hours, steps, s.w.Steps)

@@ -41,6 +41,15 @@ func TestReportDeletedForEver(t *testing.T) {
 	}
 }
 
+// insist has somebody do the same thing again and again.
+func (v *virtual) insist(times int, every time.Duration, do func(*virtual)) {
+	for range times {
+		do(v)
+		v.sync()
+		v.runFor(every)
+	}
+}
+
 func (v *virtual) dropStatus(name string) {
 	for i := range v.statuses {
 		if v.statuses[i].Name == name {

@@ -7,7 +7,6 @@ import (
 	"time"
 
 	"tapetum.dev/tapetum/api/v1alpha1"
-	"tapetum.dev/tapetum/internal/bgp"
 	"tapetum.dev/tapetum/internal/calico"
 	"tapetum.dev/tapetum/internal/inventory"
 )
@@ -80,11 +79,8 @@ func (s *state) dropLeftIDs() *verdict {
 // othersPeerWith: a BGPPeer of somebody else's gives the node a session with another node.
 // Then it may well be a reflector of theirs, with the ID that Calico's guide has too.
 func (s *state) othersPeerWith(name string) bool {
-	off := false
 	foreign := slices.DeleteFunc(slices.Clone(s.in.Peers), func(peer calico.BGPPeer) bool { return calico.ManagedByUs(&peer) })
-	return len(foreign) > 0 && len(bgp.Build(bgp.Input{
-		Nodes: s.in.Nodes, Peers: foreign, Configurations: withMesh(s.in.Configurations, &MeshFields{Enabled: &off}),
-	}).SessionsOf(name)) > 0
+	return len(foreign) > 0 && len(s.networkOf(foreign).SessionsOf(name)) > 0
 }
 
 // foreign: the node has a cluster ID, and nothing of a role of ours.

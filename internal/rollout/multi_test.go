@@ -296,11 +296,7 @@ func TestContestsInGroups(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			v := standsIn(t, 114, 40, 0, v1alpha1.TopologyMulti)
-			for range 8 {
-				undo(v)
-				v.sync()
-				v.runFor(40 * time.Second)
-			}
+			v.insist(8, 40*time.Second, undo)
 			if v.reason(v1alpha1.ConditionDegraded) != rollout.ReasonContested {
 				t.Errorf("Degraded reason %q; steps:\n%s", v.reason(v1alpha1.ConditionDegraded), v.story())
 			}

@@ -89,9 +89,12 @@ func (step *Step) asksBy(status *calico.CalicoNodeStatus) {
 	step.Action, step.NodeStatus = PatchStatus, changed
 }
 
+// probes are the objects by which a reflector can be asked.
+func probes(name string) []string { return []string{sessions.Name(name), sessions.OtherName(name)} }
+
 // probedBy is the object by which it has been asked; "": it has not.
 func (s *state) probedBy(name string) string {
-	for _, object := range []string{sessions.Name(name), sessions.OtherName(name)} {
+	for _, object := range probes(name) {
 		if _, probed := s.clocks[clockProbed+object]; probed {
 			return object
 		}

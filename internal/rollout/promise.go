@@ -59,9 +59,11 @@ func (s *state) promise() *v1alpha1.Promise {
 	// Nodes that are gone for long take no part in it.
 	visibility := s.network.Visibility(func(node string) bool { return s.seen.Down[node] })
 	_, paths, _ := s.network.PathsPerRoute()
+	survives, known := s.network.Survival(int(*s.spec.Limits.ReflectorFailures))
+	s.untried = !known
 	s.promised = &v1alpha1.Promise{
 		Complete:     visibility.Complete,
-		AnyReflector: visibility.Complete && s.network.SurvivesReflectors(int(*s.spec.Limits.ReflectorFailures)),
+		AnyReflector: visibility.Complete && survives,
 		AnyZone: visibility.Complete && s.network.SurvivesZones(func(name string) string {
 			if node := s.nodes[name]; node != nil {
 				return node.Labels[s.spec.ZoneLabel]
@@ -92,7 +94,7 @@ func (s *state) broken() *trouble {
 		paths++ // it gives each route one more
 	}
 	switch {
-	case !promise.AnyReflector && !s.network.SurvivalUnknown(int(failures)):
+	case !promise.AnyReflector && !s.untried:
 		return not("the loss of %s would cost routes (limits.reflectorFailures)", plural(int(failures), "route reflector"))
 	case !promise.AnyZone && failures > 0 && s.plan.Zones > 1:
 		return not("the loss of one zone would cost routes between others, though there are nodes in %d zones that can be route reflectors", s.plan.Zones)
@@ -126,10 +128,7 @@ func (s *state) foreignPeers() []string {
 // overlaps: without the foreign peer some reflector would have the very same
 // neighbors, or fewer sessions of ours: so both speak of the same pair.
 func (s *state) overlaps(peer *calico.BGPPeer) bool {
-	off := false
-	alone := bgp.Build(bgp.Input{
-		Nodes: s.in.Nodes, Peers: []calico.BGPPeer{*peer}, Configurations: withMesh(s.in.Configurations, &MeshFields{Enabled: &off}),
-	})
+	alone := s.networkOf([]calico.BGPPeer{*peer})
 	for _, reflector := range s.standing.Reflectors {
 		ours := map[netip.Addr]bool{}
 		for _, session := range s.expected[reflector] {
@@ -140,6 +139,14 @@ func (s *state) overlaps(peer *calico.BGPPeer) bool {
 		}
 	}
 	return false
+}
+
+// networkOf is the network that some of the BGPPeers make alone, without the mesh.
+func (s *state) networkOf(peers []calico.BGPPeer) *bgp.Network {
+	off := false
+	return bgp.Build(bgp.Input{
+		Nodes: s.in.Nodes, Peers: peers, Configurations: withMesh(s.in.Configurations, &MeshFields{Enabled: &off}),
+	})
 }
 
 // differentAS are nodes whose sessions are external BGP, sorted.

@@ -269,11 +269,7 @@ func TestContestedThings(t *testing.T) {
 				v.run(5 * time.Minute)
 				v.reset()
 			}
-			for range 8 {
-				undo(v)
-				v.sync()
-				v.runFor(40 * time.Second)
-			}
+			v.insist(8, 40*time.Second, undo)
 			if v.reason(v1alpha1.ConditionDegraded) != rollout.ReasonContested {
 				t.Errorf("Degraded reason %q; steps:\n%s", v.reason(v1alpha1.ConditionDegraded), v.story())
 			}

@@ -8,6 +8,7 @@ import (
 
 	"tapetum.dev/tapetum/api/v1alpha1"
 	"tapetum.dev/tapetum/internal/calico/render"
+	"tapetum.dev/tapetum/internal/rollout"
 	"tapetum.dev/tapetum/internal/topology"
 )
 
@@ -36,15 +37,12 @@ func TestQuorumToHierarchyAfterARoll(t *testing.T) {
 	})
 	v.run(30 * time.Minute)
 	for i, row := range rolledQuorum {
-		node := &v.nodes[i]
-		node.Labels = maps.Clone(node.Labels)
-		maps.DeleteFunc(node.Labels, func(key, _ string) bool { return strings.HasPrefix(key, v1alpha1.NodeKeyPrefix) })
-		maps.Copy(node.Labels, render.HomeLabels(row.home, true))
-		node.ClusterID = ""
+		role := &rollout.NodeRole{Node: v.nodes[i].Name, Labels: render.HomeLabels(row.home, true)}
 		if row.serves != "" {
-			maps.Copy(node.Labels, render.RoleLabels(topology.TierQuorum, strings.Fields(row.serves)))
-			node.ClusterID = "224.0.0.1"
+			maps.Copy(role.Labels, render.RoleLabels(topology.TierQuorum, strings.Fields(row.serves)))
+			role.ClusterID = "224.0.0.1"
 		}
+		v.apply(role)
 	}
 	v.sync()
 	v.idle(time.Minute)

@@ -78,8 +78,10 @@ type state struct {
 	// relaxed: redundancy need not hold for the own routes of reflectors whose role
 	// is still to change.
 	relaxed bool
-	// promised is the promise once it has been computed.
+	// promised is the promise once it has been computed; untried: whether it survives the
+	// loss of reflectors is not known.
 	promised *v1alpha1.Promise
+	untried  bool
 }
 
 func newState(in Input, plan func(topology.Request) topology.Plan) *state {

@@ -6,7 +6,6 @@ import (
 
 	"tapetum.dev/tapetum/internal/calico"
 	"tapetum.dev/tapetum/internal/inventory"
-	"tapetum.dev/tapetum/internal/sessions"
 )
 
 // A reflector that dies silently is noticed before Kubernetes and BGP do: first it is
@@ -48,8 +47,9 @@ func (s *state) applySuspicions() {
 			s.since(clockSuspected + name)
 			s.suspects = append(s.suspects, name)
 			// Also where no verdict is asked for below: by what it was asked must not be forgotten.
-			s.keep(clockProbed + sessions.Name(name))
-			s.keep(clockProbed + sessions.OtherName(name))
+			for _, object := range probes(name) {
+				s.keep(clockProbed + object)
+			}
 		}
 	}
 	if s.manySuspects() && !s.viewAlive() {
@@ -199,7 +199,7 @@ func (s *state) daemonAway(name string) bool {
 
 // verdictOf says why a suspected reflector has failed; "": it has not, or not yet.
 func (s *state) verdictOf(name string) string {
-	for _, object := range []string{sessions.Name(name), sessions.OtherName(name)} {
+	for _, object := range probes(name) {
 		at, probed := s.keep(clockProbed + object)
 		if !probed {
 			continue

@@ -2,7 +2,6 @@ package rollout_test
 
 import (
 	"maps"
-	"strings"
 	"testing"
 	"time"
 
@@ -42,11 +41,7 @@ func TestAdditionsAreContested(t *testing.T) {
 				v.set(ratio(6), grouped, to(topology))
 				v.run(20 * time.Minute)
 				v.reset()
-				for range 20 {
-					again(v)
-					v.sync()
-					v.runFor(30 * time.Second)
-				}
+				v.insist(20, 30*time.Second, again)
 				if n := len(v.writes()); n > 8 {
 					t.Errorf("%d writes; Degraded %s; steps:\n%s", n, v.reason(v1alpha1.ConditionDegraded), v.story())
 				}
@@ -64,8 +59,7 @@ func withoutHome(v *virtual) {
 	for i := range v.nodes {
 		node := &v.nodes[i]
 		if node.ClusterID == "" && (node.Labels[v1alpha1.HomeLabel] != "" || i == len(v.nodes)-1) {
-			node.Labels = maps.Clone(node.Labels)
-			maps.DeleteFunc(node.Labels, func(key, _ string) bool { return strings.HasPrefix(key, v1alpha1.NodeKeyPrefix) })
+			v.apply(&rollout.NodeRole{Node: node.Name})
 			return
 		}
 	}
