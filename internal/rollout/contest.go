@@ -123,6 +123,9 @@ func (s *state) reverted(step *Step) {
 	if manager := s.in.Modifiers[step.Object]; manager != "" {
 		revert.Manager = manager
 	}
+	if n := len(revert.Times); n > 0 && revert.Times[n-1].Time.Equal(s.in.Now) {
+		return // counted by the rule that has found it
+	}
 	revert.Times = append(slices.Clone(revert.Times), metav1.NewTime(s.in.Now))
 	s.reverts[step.Object] = revert
 }

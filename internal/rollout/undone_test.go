@@ -181,3 +181,24 @@ func TestNoRedundancyAskedFor(t *testing.T) {
 		t.Errorf("%s is in force; steps:\n%s", v.last.Status.Topology, v.story())
 	}
 }
+
+// TestUndoneIsCountedOnce: what is put back in the pass that finds it gone was undone once,
+// and twice is no contest.
+func TestUndoneIsCountedOnce(t *testing.T) {
+	zero := int32(0)
+	v := standsIn(t, 114, 40, 0, v1alpha1.TopologyMulti, func(s *v1alpha1.RouteReflectorAutoscalerSpec) { s.Rollout.SettleSeconds = &zero })
+	client := ""
+	for i := range v.nodes {
+		if v.nodes[i].Labels[v1alpha1.SettledLabel] != "" {
+			client = v.nodes[i].Name
+		}
+	}
+	v.insist(2, 40*time.Second, func(v *virtual) {
+		node := v.node(client)
+		node.Labels = maps.Clone(node.Labels)
+		delete(node.Labels, v1alpha1.SettledLabel)
+	})
+	if v.reason(v1alpha1.ConditionDegraded) == rollout.ReasonContested || v.node(client).Labels[v1alpha1.SettledLabel] == "" {
+		t.Errorf("Degraded %s; reverts %v; steps:\n%s", v.reason(v1alpha1.ConditionDegraded), v.autoscaler.Status.Reverts, v.story())
+	}
+}
